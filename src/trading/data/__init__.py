@@ -1,0 +1,1 @@
+"""Market data: providers, the lake and the stores beneath it."""

@@ -1,0 +1,1 @@
+"""The ground floor: bars, panels, the trading calendar."""
