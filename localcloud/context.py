@@ -1,0 +1,132 @@
+"""What the parts of the embedded cloud share: the running cloud, seen from inside."""
+
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import boto3
+from botocore.config import Config
+
+from localcloud.identity.credentials import Credentials
+from localcloud.processes.spawner import Spawner, Stream
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+REPOSITORY = Path(__file__).parents[1]
+
+
+class Identity(Protocol):
+    """Issues credentials of roles and decides what they allow."""
+
+    def assume(self, role_arn: str, session_name: str, *, service: str | None) -> Credentials:
+        """Return temporary credentials; `service` (`lambda.amazonaws.com`) must be trusted."""
+
+    def allowed(self, role_arn: str, session_name: str, action: str, resource: str) -> bool:
+        """Decide and record whether a session of the role may do this."""
+
+
+@dataclass
+class CloudContext:
+    """The running cloud.
+
+    `home` is the folder of its state, `endpoint` its URL (`http://127.0.0.1:PORT`), `repository`
+    the checkout whose functions and containers it runs, `operator` the administrator's keys.
+    """
+
+    home: Path
+    endpoint: str
+    operator: Credentials
+    identity: Identity
+    spawner: Spawner
+    executor: ThreadPoolExecutor
+    region: str = REGION
+    account: str = ACCOUNT
+    stack: str = "dev"
+    repository: Path = REPOSITORY
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _hooks: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def log_directory(self) -> Path:
+        """The folder of the log files, made when missing."""
+        folder = self.home / "logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def credentials_for_role(
+        self, role_arn: str, session_name: str, *, service: str | None = None
+    ) -> Credentials:
+        """Return one hour's credentials of a role, as a service of AWS would assume it.
+
+        Raises `CloudError` when the role does not exist, or its trust policy does not admit
+        `service` (for example `lambda.amazonaws.com`).
+        """
+        return self.identity.assume(role_arn, session_name, service=service)
+
+    def allowed(self, role_arn: str, session_name: str, action: str, resource: str) -> bool:
+        """Tell whether the role's policies allow an action that the cloud does on its behalf.
+
+        For what AWS does inside a service with the role's permissions, such as a function's
+        runtime writing its log stream. The decision is audited like a call's.
+        """
+        return self.identity.allowed(role_arn, session_name, action, resource)
+
+    def client(self, service: str, credentials: Credentials | None = None) -> Any:
+        """Return a boto3 client on this cloud, with the operator's keys unless others are given."""
+        keys = credentials or self.operator
+        session = boto3.Session(
+            aws_access_key_id=keys.access_key_id,
+            aws_secret_access_key=keys.secret_access_key,
+            aws_session_token=keys.session_token,
+            region_name=self.region,
+        )
+        config = Config(retries={"mode": "standard", "max_attempts": 3}, max_pool_connections=16)
+        return session.client(service, endpoint_url=self.endpoint, config=config)
+
+    def environment_for(self, credentials: Credentials) -> dict[str, str]:
+        """Return the variables with which a child process reaches this cloud, and only it."""
+        return {
+            **credentials.environment(),
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def spawn(
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        directory: Path | None = None,
+        stdin: Stream = subprocess.DEVNULL,
+        stdout: Stream = subprocess.DEVNULL,
+        stderr: Stream = subprocess.DEVNULL,
+        pass_fds: Sequence[int] = (),
+    ) -> subprocess.Popen[bytes]:
+        """Start a process that dies with the cloud; see `Spawner.spawn`."""
+        return self.spawner.spawn(
+            command,
+            environment=environment,
+            directory=directory,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            pass_fds=pass_fds,
+        )
+
+    def on_shutdown(self, hook: Callable[[], None]) -> None:
+        """Have `hook` called when the cloud stops in order; the last registered runs first."""
+        self._hooks.append(hook)
+
+    def shut_down(self) -> None:
+        """Run the shutdown hooks, then end every child and the executor."""
+        self.stopping.set()
+        while self._hooks:
+            self._hooks.pop()()
+        self.spawner.close()
+        self.executor.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,1 @@
+"""Who calls, what the policies allow, and the record of every decision."""
