@@ -1,5 +1,6 @@
 """What the parts of the embedded cloud share: the running cloud, seen from inside."""
 
+import sqlite3
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ import boto3
 from botocore.config import Config
 
 from localcloud.identity.credentials import Credentials
+from localcloud.mail import AcceptedMail
 from localcloud.processes.spawner import Spawner, Stream
 
 ACCOUNT = "123456789012"
@@ -29,12 +31,19 @@ class Identity(Protocol):
         """Decide and record whether a session of the role may do this."""
 
 
+MailHook = Callable[[sqlite3.Connection, AcceptedMail], None]
+
+
 @dataclass
 class CloudContext:
     """The running cloud.
 
     `home` is the folder of its state, `endpoint` its URL (`http://127.0.0.1:PORT`), `repository`
     the checkout whose functions and containers it runs, `operator` the administrator's keys.
+
+    A hook of `mail_hooks` is called for every accepted mail, inside the open transaction that
+    records it in the SQLite file `journal_path`: what it writes there is recorded with the mail or
+    not at all. It must be quick and must not commit; `mail_recorded` runs after the commit.
     """
 
     home: Path
@@ -48,7 +57,14 @@ class CloudContext:
     stack: str = "dev"
     repository: Path = REPOSITORY
     stopping: threading.Event = field(default_factory=threading.Event)
+    mail_hooks: list[MailHook] = field(default_factory=list)
+    mail_recorded: list[Callable[[], None]] = field(default_factory=list)
     _hooks: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def journal_path(self) -> Path:
+        """The SQLite file in which the cloud records what it has acknowledged."""
+        return self.home / "journal.sqlite"
 
     @property
     def log_directory(self) -> Path:
