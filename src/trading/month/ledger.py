@@ -1,0 +1,205 @@
+"""The ledger: which months ran and which model is champion, every change a conditional write."""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any, Literal, NoReturn
+
+import boto3
+from botocore.exceptions import ClientError
+from pydantic import BaseModel, ConfigDict
+
+from trading.errors import ConflictError
+from trading.month.payloads import ChampionRef
+
+RunStatus = Literal["RUNNING", "SUCCEEDED", "FAILED"]
+HISTORY = 24
+_POINTER = {"pk": "champion", "sk": "pointer"}
+
+
+class RunRecord(BaseModel):
+    """One month's entry: its latest run."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    month: str
+    as_of: date
+    run: int
+    status: RunStatus
+    execution_arn: str | None = None
+    correlation_id: str = ""
+    reason: str = ""
+    model_version: str | None = None
+
+
+class ChampionPointer(ChampionRef):
+    """The champion, the execution that promoted it, and the champions before it, newest first."""
+
+    execution: str
+    history: tuple[ChampionRef, ...] = ()
+
+    def ref(self) -> ChampionRef:
+        """Return the pointer without its history."""
+        return ChampionRef(**self.model_dump(include=set(ChampionRef.model_fields)))
+
+
+class Ledger:
+    """The ledger table (`pk`, `sk`).
+
+    Parameters
+    ----------
+    table : name of the DynamoDB table
+    resource : boto3 DynamoDB resource; made when absent
+    """
+
+    def __init__(self, table: str, resource: Any = None) -> None:
+        self._table = (resource or boto3.resource("dynamodb")).Table(table)
+
+    def run_of(self, month: str) -> RunRecord | None:
+        """Return the latest run of a month."""
+        item = self._get(f"month#{month}", "run")
+        return RunRecord.model_validate(item) if item else None
+
+    def runs(self) -> list[RunRecord]:
+        """Return the latest run of every month, oldest month first."""
+        found: list[RunRecord] = []
+        arguments: dict[str, Any] = {
+            "FilterExpression": "sk = :run",
+            "ExpressionAttributeValues": {":run": "run"},
+        }
+        while True:
+            page = self._table.scan(ConsistentRead=True, **arguments)
+            found += [RunRecord.model_validate(item) for item in page["Items"]]
+            if "LastEvaluatedKey" not in page:
+                return sorted(found, key=lambda record: record.month)
+            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def claim_run(self, record: RunRecord) -> None:
+        """Enter a new run; raises `ConflictError` if another process entered one meanwhile."""
+        self._put(
+            {"pk": f"month#{record.month}", "sk": "run", **_plain(record)},
+            "attribute_not_exists(pk) OR #run < :run",
+            {"#run": "run"},
+            {":run": record.run},
+            f"run {record.run} of {record.month} was entered by another process",
+        )
+
+    def update_run(self, record: RunRecord) -> None:
+        """Replace the entry of the same run; raises `ConflictError` if a newer run has entered."""
+        self._put(
+            {"pk": f"month#{record.month}", "sk": "run", **_plain(record)},
+            "attribute_not_exists(pk) OR #run = :run",
+            {"#run": "run"},
+            {":run": record.run},
+            f"{record.month} has a newer run than {record.run}",
+        )
+
+    def champion(self) -> ChampionPointer | None:
+        """Return the champion pointer."""
+        item = self._get(**_POINTER)
+        return ChampionPointer.model_validate(_without_keys(item)) if item else None
+
+    def champion_before(self, month: str) -> ChampionRef | None:
+        """Return the champion that the month began with, whatever its own runs promoted."""
+        pointer = self.champion()
+        if pointer is None:
+            return None
+        line = (pointer.ref(), *pointer.history)
+        return next((champion for champion in line if champion.month < month), None)
+
+    def promote(self, champion: ChampionRef, execution: str) -> bool:
+        """Point at a new champion by one conditional write; False if it already is the champion.
+
+        What an earlier run of the same month promoted is replaced, not kept in the history.
+        """
+        current = self.champion()
+        if current is not None and current.ref() == champion:
+            return False
+        line = () if current is None else (current.ref(), *current.history)
+        history = tuple(ref for ref in line if ref.month < champion.month)[:HISTORY]
+        pointer = ChampionPointer(**champion.model_dump(), execution=execution, history=history)
+        self._point(current, pointer)
+        return True
+
+    def undo_promotion(self, month: str) -> bool:
+        """Put the pointer back if a run of `month` moved it; tell whether one had."""
+        current = self.champion()
+        if current is None or current.month != month:
+            return False
+        if current.history:
+            self._step_back(current)
+        else:
+            self._change(current, self._table.delete_item, Key=_POINTER)
+        return True
+
+    def roll_back(self) -> ChampionRef:
+        """Point at the champion before the present one; raises `ConflictError` if there is none."""
+        current = self.champion()
+        if current is None or not current.history:
+            raise ConflictError("there is no earlier champion to roll back to")
+        return self._step_back(current)
+
+    def _step_back(self, current: ChampionPointer) -> ChampionRef:
+        previous, *rest = current.history
+        pointer = ChampionPointer(
+            **previous.model_dump(), execution="rollback", history=tuple(rest)
+        )
+        self._point(current, pointer)
+        return previous
+
+    def _point(self, current: ChampionPointer | None, pointer: ChampionPointer) -> None:
+        item = _POINTER | pointer.model_dump(mode="json")
+        self._change(current, self._table.put_item, Item=item)
+
+    def _change(
+        self, current: ChampionPointer | None, write: Callable[..., Any], **what: Any
+    ) -> None:
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+        if current is not None:
+            condition = {
+                "ConditionExpression": "version = :version AND execution = :execution",
+                "ExpressionAttributeValues": {
+                    ":version": current.version,
+                    ":execution": current.execution,
+                },
+            }
+        try:
+            write(**what, **condition)
+        except ClientError as error:
+            _raise(error, "the champion pointer was moved by another process")
+
+    def _get(self, pk: str, sk: str) -> Mapping[str, Any] | None:
+        found = self._table.get_item(Key={"pk": pk, "sk": sk}, ConsistentRead=True)
+        item: Mapping[str, Any] | None = found.get("Item")
+        return item
+
+    def _put(
+        self,
+        item: Mapping[str, Any],
+        condition: str,
+        names: Mapping[str, str],
+        values: Mapping[str, Any],
+        conflict: str,
+    ) -> None:
+        try:
+            self._table.put_item(
+                Item=item,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=values,
+            )
+        except ClientError as error:
+            _raise(error, conflict)
+
+
+def _plain(record: RunRecord) -> dict[str, Any]:
+    return record.model_dump(mode="json", exclude_none=True)
+
+
+def _without_keys(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if name not in ("pk", "sk")}
+
+
+def _raise(error: ClientError, conflict: str) -> NoReturn:
+    if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+        raise ConflictError(conflict) from error
+    raise error
