@@ -1,6 +1,6 @@
 # make month   a month of signals on the embedded cloud        make test    everything CI checks
 # make check   the everyday part of the tests                  make soak    long studies, fault runs
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 UV     := UV_FIND_LINKS="$(PIP_FIND_LINKS)" $(BIN)/uv
@@ -18,7 +18,7 @@ up: setup
 setup: $(READY)
 
 $(READY):
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is needed: install Python 3.11 or set PYTHON=..."; exit 1; }
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info[:2] < (3, 11))" || { echo "Python 3.11 or newer is needed: install it or set PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements.lock)"
 	$(UV) pip install --quiet -r requirements.lock

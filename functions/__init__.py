@@ -1,0 +1,1 @@
+"""The Lambda handlers: one thin file a station of the month."""

@@ -1,0 +1,77 @@
+"""What every handler shares: logs, traces and metrics of Powertools, and typed messages."""
+
+import os
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any, TypeVar
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from pydantic import BaseModel, ValidationError
+
+from trading.errors import MonthError
+from trading.month.resources import Resources
+
+SERVICE = "trading"
+Event = dict[str, Any]
+Handler = Callable[[Event, Any], Event]
+RequestT = TypeVar("RequestT", bound=BaseModel)
+
+logger = Logger(service=SERVICE)
+tracer = Tracer(service=SERVICE)
+metrics = Metrics(namespace="Trading", service=SERVICE)
+
+
+@lru_cache(maxsize=1)
+def resources() -> Resources:
+    """Return the function's resources, opened once per execution environment."""
+    return Resources.from_environment()
+
+
+def parse(model: type[RequestT], event: Event) -> RequestT:
+    """Return the event as its typed message; raises `MonthError` naming what is wrong with it."""
+    try:
+        return model.model_validate(event)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise MonthError(f"the event is not a {model.__name__}: {wrong}") from error
+
+
+def station(work: Callable[[RequestT, Resources], BaseModel], model: type[RequestT]) -> Handler:
+    """Make a Lambda handler of a domain function.
+
+    The handler parses the event, binds the month's correlation id to the logs, runs the function,
+    counts the outcome, and answers plain JSON.
+    """
+    name = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", work.__module__.rpartition(".")[2])
+
+    @wraps(work)
+    def handler(event: Event, context: Any) -> Event:
+        logger.set_correlation_id(_correlation_id(event))
+        logger.info("station started", month=_month(event))
+        metrics.add_dimension(name="station", value=name)
+        try:
+            answer = work(parse(model, event), resources()).model_dump(mode="json")
+        except Exception:
+            metrics.add_metric(name="StationFailed", unit=MetricUnit.Count, value=1)
+            logger.exception("station failed")
+            raise
+        metrics.add_metric(name="StationDone", unit=MetricUnit.Count, value=1)
+        logger.info("station done", answer=answer)
+        return answer
+
+    traced: Handler = tracer.capture_lambda_handler(handler, capture_response=False)
+    injected: Handler = logger.inject_lambda_context(traced, clear_state=True)
+    measured: Handler = metrics.log_metrics(injected)
+    return measured
+
+
+def _month(event: Event) -> str | None:
+    month = event.get("month")
+    return month.get("month") if isinstance(month, dict) else month
+
+
+def _correlation_id(event: Event) -> str | None:
+    month = event.get("month")
+    nested = month.get("correlation_id") if isinstance(month, dict) else None
+    return nested or event.get("correlation_id")

@@ -1,0 +1,1 @@
+"""The month: one file a station of `statemachines/monthly.asl.json`."""

@@ -1,0 +1,112 @@
+"""Start a month: at most one execution at a time, and none for a month that is done."""
+
+import json
+import uuid
+from datetime import date
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from trading.errors import ConflictError, MonthError
+from trading.market.calendar import is_month_start, month_of, today
+from trading.month.ledger import RunRecord
+from trading.month.payloads import Started, StartRequest
+from trading.month.resources import Resources
+
+
+def start_month(request: StartRequest, resources: Resources) -> Started:
+    """Start the execution `monthly-YYYY-MM-rN` unless the month is done or running.
+
+    Without `as_of` (the schedule) a month starts only on its first session. A month before one
+    that is done raises `MonthError`: its champion would have seen the future.
+    """
+    settings = resources.settings
+    as_of = request.as_of or today(settings.schedule.timezone)
+    if request.as_of is None and not is_month_start(as_of, settings.data.exchange):
+        return Started(
+            started=False,
+            outcome="not_a_month_start",
+            reason=f"{as_of} is not the first session of a month",
+        )
+    month = month_of(as_of)
+    client = boto3.client("stepfunctions")
+    records = resources.ledger.runs()
+    _refuse_the_past(month, records)
+    latest = next((record for record in records if record.month == month), None)
+    if latest is not None and latest.status == "SUCCEEDED":
+        return _answer(
+            "already_done", f"{month} is done; nothing is stored or mailed twice", latest
+        )
+    if latest is not None and _is_running(client, latest):
+        return _answer("already_running", f"{month} is running", latest)
+    return _start(request, resources, client, as_of, latest)
+
+
+def _start(
+    request: StartRequest,
+    resources: Resources,
+    client: Any,
+    as_of: date,
+    latest: RunRecord | None,
+) -> Started:
+    month = month_of(as_of)
+    run = 1 if latest is None else latest.run + 1
+    name = f"monthly-{month}-r{run}"
+    machine = resources.name("TRADING_STATE_MACHINE")
+    arn = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+    record = RunRecord(
+        month=month,
+        as_of=as_of,
+        run=run,
+        status="RUNNING",
+        execution_arn=arn,
+        correlation_id=request.correlation_id or str(uuid.uuid4()),
+    )
+    try:
+        resources.ledger.claim_run(record)
+    except ConflictError:
+        return _answer("already_running", f"{month} is being started by another process", record)
+    payload = {
+        "month": month,
+        "as_of": as_of.isoformat(),
+        "run": run,
+        "correlation_id": record.correlation_id,
+        "exclude": list(request.exclude),
+    }
+    client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(payload))
+    return _answer("started", f"started {name}", record)
+
+
+def _answer(outcome: Any, reason: str, record: RunRecord) -> Started:
+    return Started(
+        started=outcome == "started",
+        outcome=outcome,
+        reason=reason,
+        month=record.month,
+        run=record.run,
+        execution_arn=record.execution_arn,
+    )
+
+
+def _refuse_the_past(month: str, records: list[RunRecord]) -> None:
+    done = [record.month for record in records if record.status == "SUCCEEDED"]
+    later = [other for other in done if other > month]
+    if later and month not in done:
+        raise MonthError(
+            f"{month} lies before {max(later)}, which is done: its champion has seen what came"
+            " after. Run months in order, or start afresh with another TRADING_HOME."
+        )
+
+
+def _is_running(client: Any, record: RunRecord) -> bool:
+    """Ask Step Functions: an execution that is gone or ended does not run."""
+    if record.status != "RUNNING" or record.execution_arn is None:
+        return False
+    try:
+        found = client.describe_execution(executionArn=record.execution_arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
+            return False
+        raise
+    return bool(found["status"] == "RUNNING")
