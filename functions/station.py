@@ -46,7 +46,7 @@ def station(work: Callable[[RequestT, Resources], BaseModel], model: type[Reques
     name = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", work.__module__.rpartition(".")[2])
 
     @wraps(work)
-    def handler(event: Event, context: Any) -> Event:
+    def handler(event: Event, context: Any) -> Event:  # noqa: ARG001 - Lambda's signature
         logger.set_correlation_id(_correlation_id(event))
         logger.info("station started", month=_month(event))
         metrics.add_dimension(name="station", value=name)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import boto3
+
 from trading import __version__
 from trading.config import Settings, load_settings
 from trading.data.lake import Lake
@@ -67,8 +69,10 @@ class Resources:
     @cached_property
     def signals(self) -> SignalStore:
         """The stored signals and performance."""
+        dynamodb = boto3.resource("dynamodb")
         return SignalStore(
-            self.name("TRADING_SIGNALS_TABLE"), self.name("TRADING_PERFORMANCE_TABLE")
+            dynamodb.Table(self.name("TRADING_SIGNALS_TABLE")),
+            dynamodb.Table(self.name("TRADING_PERFORMANCE_TABLE")),
         )
 
     @property

@@ -1,0 +1,173 @@
+"""Reach the embedded cloud: connect to the one that runs at a home, or run one for a while."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from trading.config import Settings
+from trading.errors import ConfigurationError, MonthError
+from trading.month.resources import Resources
+
+Phase = Callable[[str], None]
+NAMES_OF_OUTPUTS = {
+    "TRADING_DATA_STORE": "data_store",
+    "TRADING_MODELS_STORE": "models_store",
+    "TRADING_RUNS_STORE": "runs_store",
+    "TRADING_LEDGER_TABLE": "ledger_table",
+    "TRADING_SIGNALS_TABLE": "signals_table",
+    "TRADING_PERFORMANCE_TABLE": "performance_table",
+    "TRADING_IDEMPOTENCY_TABLE": "idempotency_table",
+    "TRADING_STATE_MACHINE": "state_machine_arn",
+}
+SOURCE_ROOT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A running embedded cloud."""
+
+    home: Path
+    endpoint: str
+    region: str
+    access_key_id: str
+    secret_access_key: str
+    outputs: Mapping[str, Any]
+    pid: int | None = None
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables by which boto3 and the domain reach this cloud, and only it."""
+        names = {
+            variable: str(self.outputs[output])
+            for variable, output in NAMES_OF_OUTPUTS.items()
+            if output in self.outputs
+        }
+        return names | {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def resources(self, settings: Settings) -> Resources:
+        """Return the month's resources in this cloud."""
+        return Resources(settings, self.environment())
+
+
+@contextmanager
+def embedded_cloud(
+    home: Path, settings: Settings, *, deploy: bool = True, phase: Phase = lambda _: None
+) -> Iterator[Cloud]:
+    """Yield the cloud at `home`, which ends with the block unless it ran before.
+
+    With `deploy` the Pulumi program is brought up to date in it. This process then speaks to that
+    cloud alone: its AWS variables are set for the block. Raises `MonthError` if it fails to start.
+    """
+    running = _running(home)
+    if running is not None:
+        with _speaking_to(running):
+            yield running
+        return
+    home.mkdir(parents=True, exist_ok=True)
+    process = _serve(home, settings, deploy=deploy)
+    try:
+        cloud = _until_ready(process, home, phase)
+        with _speaking_to(cloud):
+            yield cloud
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _serve(home: Path, settings: Settings, *, deploy: bool) -> "subprocess.Popen[str]":
+    if not (SOURCE_ROOT / "localcloud").is_dir():
+        raise ConfigurationError(
+            f"the embedded cloud runs from a checkout, and {SOURCE_ROOT} is none;"
+            " clone the repository and use `make month`"
+        )
+    command = [sys.executable, "-m", "localcloud", "serve", "--home", str(home)]
+    command += ["--stack", settings.environment]
+    command += ["--config", json.dumps({"settings": settings.deviations()})]
+    command += [] if deploy else ["--no-deploy"]
+    log = (home / "cloud.log").open("ab")
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own program, no shell
+            command,
+            cwd=SOURCE_ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+    finally:
+        log.close()
+
+
+def _until_ready(process: "subprocess.Popen[str]", home: Path, phase: Phase) -> Cloud:
+    stdout: IO[str] = process.stdout  # type: ignore[assignment]
+    for line in stdout:
+        try:
+            event = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        match event.get("event"):
+            case "phase":
+                phase(str(event["name"]))
+            case "ready":
+                return _cloud_of(home, event, process.pid)
+            case "error":
+                raise MonthError(f"the embedded cloud did not start: {event['error']}")
+    code = process.wait()
+    raise MonthError(
+        f"the embedded cloud ended with code {code} before it was ready; see {home / 'cloud.log'}"
+    )
+
+
+def _running(home: Path) -> Cloud | None:
+    """Return the cloud that another command runs at `home`, if it is alive."""
+    try:
+        described = json.loads((home / "cloud.json").read_text(encoding="utf-8"))
+        pid = int(described["pid"])
+        os.kill(pid, 0)
+    except (FileNotFoundError, ProcessLookupError, KeyError, ValueError):
+        return None
+    return _cloud_of(home, described, pid)
+
+
+def _cloud_of(home: Path, described: Mapping[str, Any], pid: int) -> Cloud:
+    return Cloud(
+        home=home,
+        endpoint=described["endpoint"],
+        region=described["region"],
+        access_key_id=described["access_key_id"],
+        secret_access_key=described["secret_access_key"],
+        outputs=described.get("outputs") or {},
+        pid=pid,
+    )
+
+
+@contextmanager
+def _speaking_to(cloud: Cloud) -> Iterator[None]:
+    """Set this process's AWS variables to the cloud, and put them back."""
+    foreign = {name for name in os.environ if name.startswith("AWS_")}
+    saved = {name: os.environ[name] for name in foreign}
+    for name in foreign:
+        del os.environ[name]
+    wanted = {k: v for k, v in cloud.environment().items() if k.startswith("AWS_")}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name in wanted:
+            os.environ.pop(name, None)
+        os.environ.update(saved)
