@@ -1,0 +1,1 @@
+"""Signals: selection, the records of a month, their success and their stores."""
