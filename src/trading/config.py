@@ -70,6 +70,12 @@ class UniverseSettings(Section):
         7, ge=1, le=12, description="Month whose run rebuilds membership."
     )
     batch: Positive = Field(400, description="Slots that one scoring batch takes.")
+    max_stale_sessions: int = Field(
+        5, ge=0, description="Sessions without a bar after which a name counts as gone."
+    )
+    min_history_sessions: Positive = Field(
+        21, description="Bars that a name needs before it may be held."
+    )
 
     @property
     def slots(self) -> int:
@@ -148,6 +154,12 @@ class PortfolioSettings(Section):
         0.08, description="A holding stays while it ranks within this share."
     )
     max_weight: Fraction = Field(0.04, description="Largest weight of one name.")
+    confidence_tilt: Fraction = Field(
+        0.5, description="0: equal weights; t: a weight runs from 1 - t to 1 + t with confidence."
+    )
+    max_participation: float = Field(
+        0.10, gt=0, description="Largest purchase, as a share of a day's dollar volume."
+    )
     min_price_usd: float = Field(1.0, ge=0)
     min_dollar_volume_usd: float = Field(
         100_000.0, ge=0, description="Median daily value traded, 21 sessions."

@@ -1,0 +1,1 @@
+"""Backtesting: the one simulator of returns and the one set of performance figures."""

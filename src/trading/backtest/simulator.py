@@ -1,0 +1,287 @@
+"""The one simulator: target weights on daily returns, filled at the next close, net of costs.
+
+A decision sees row `d`; its orders fill at the close of row `d + 1`; the position earns the rows
+`d + 2 .. d' + 1`, where `d'` is the next decision. Between fills the shares stay put, so weights
+drift. The cost of a fill falls into the first row that the new position earns. Orders are sized on
+the net asset value before the fill and what is left after costs is held in the target's
+proportions; the neglected cost of that last scaling is the square of the cost.
+
+Cash earns nothing. A held name without a return stays at its last value and leaves at the next
+decision. A purchase of a name that has no return on the fill row is not filled and stays in cash.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trading.errors import DataError
+from trading.execution.slippage import CostModel
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+AnyFloats = npt.NDArray[np.floating[Any]]
+BoolArray = npt.NDArray[np.bool_]
+
+FILL = "next_close"
+FILL_DELAY = 1
+WEIGHT_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One fill and the rows held after it, for one portfolio `()` or a batch `(B,)`.
+
+    Attributes
+    ----------
+    net_returns, gross_returns : (..., h) float64, simple, daily
+    end_weights : (..., S) float64, drifted to the last row; the rest to 1 is cash
+    turnover : (...) one way: the larger of what was bought and what was sold
+    costs : (...) fraction of the net asset value before the fill
+    """
+
+    net_returns: FloatArray
+    gross_returns: FloatArray
+    end_weights: FloatArray
+    turnover: FloatArray
+    costs: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """A sequence of decisions followed day by day.
+
+    Attributes
+    ----------
+    session_rows : (T',) rows of the returns that were earned
+    net_returns, gross_returns : (T',) float64, simple, daily
+    turnover, costs : (D,) per decision, see `Holding`; 0 where nothing was filled
+    filled : (D,) bool, whether the decision was filled and earned at least one row
+    end_weights : (S,) drifted to the last row
+    delisted : names whose last return (up to the end row) came while they were held
+    fill : the fill rule
+    """
+
+    session_rows: IntArray
+    net_returns: FloatArray
+    gross_returns: FloatArray
+    turnover: FloatArray
+    costs: FloatArray
+    filled: BoolArray
+    end_weights: FloatArray
+    delisted: int
+    fill: str = FILL
+
+
+def growth_paths(returns: npt.ArrayLike) -> FloatArray:
+    """Return the growth of 1 put into each name, `(h, S)`, after each of the rows `(h, S)`.
+
+    A missing return leaves the value where it was. Raises `DataError` for a return that is
+    infinite or below -100 %.
+    """
+    rows = np.asarray(returns, dtype=np.float64)
+    if rows.ndim != 2:
+        raise DataError(f"expected returns of shape (rows, names), got {rows.shape}")
+    rows = np.where(np.isnan(rows), 0.0, rows)
+    if np.isinf(rows).any() or (rows < -1.0).any():
+        raise DataError("a return is infinite or below -100 %; check the prices behind it")
+    return np.asarray(np.cumprod(1.0 + rows, axis=0))
+
+
+def drift(weights: npt.ArrayLike, returns: npt.ArrayLike) -> FloatArray:
+    """Return weights `(..., S)` after the rows `(h, S)` without a trade.
+
+    They are shares of the new value; weights of a portfolio that lost everything are zero.
+    """
+    held = np.asarray(weights, dtype=np.float64)
+    rows = np.asarray(returns, dtype=np.float64)
+    if len(rows) == 0:
+        return held.copy()
+    return _drifted(held, growth_paths(rows)[-1])
+
+
+def hold(
+    returns: npt.ArrayLike,
+    target: npt.ArrayLike,
+    start_weights: npt.ArrayLike,
+    costs: CostModel,
+    dollar_volume: npt.ArrayLike,
+    volatility: npt.ArrayLike,
+    *,
+    nav_usd: npt.ArrayLike | None = None,
+    fillable: npt.ArrayLike | None = None,
+) -> Holding:
+    """Trade from `start_weights` to `target` and hold it over the rows of `returns`.
+
+    One month of the simulation, cheap enough for an environment: no loop over rows, names or
+    portfolios.
+
+    Parameters
+    ----------
+    returns : (h, S) simple daily returns of the rows earned (`d + 2 .. d' + 1`), NaN where none
+    target : (S,) or (B, S) weights, >= 0, sum <= 1
+    start_weights : like `target`, the weights at the moment of the fill
+    costs : the cost model
+    dollar_volume, volatility : (S,) or (B, S), as known at the decision
+    nav_usd : () or (B,) net asset value before the fill; without it, the model's capital
+    fillable : (S,) bool, names that can be bought at the fill; without it, all
+
+    Raises
+    ------
+    DataError
+        Weights are negative, not finite, or sum to more than 1; shapes differ.
+    """
+    goal = require_weights(target, "target weights")
+    start = require_weights(start_weights, "start weights")
+    if goal.shape != start.shape:
+        raise DataError(f"target weights {goal.shape} and start weights {start.shape} differ")
+    if fillable is not None:
+        goal = np.where(np.asarray(fillable, dtype=bool), goal, np.minimum(goal, start))
+    traded = goal - start
+    paid = costs.cost(traded, dollar_volume, volatility, nav_usd).sum(axis=-1)
+    if (paid >= 1.0).any():
+        raise DataError(f"a fill costs {float(np.max(paid)):.1%} of the portfolio; check the costs")
+    paths = growth_paths(returns)
+    if paths.shape[1] != goal.shape[-1]:
+        raise DataError(f"returns are of {paths.shape[1]} names, weights of {goal.shape[-1]}")
+    gross = _row_returns(_values(goal, paths))
+    net = gross.copy()
+    net[..., :1] = (1.0 - paid[..., None]) * (1.0 + gross[..., :1]) - 1.0
+    bought = np.maximum(traded, 0.0).sum(axis=-1)
+    sold = np.maximum(-traded, 0.0).sum(axis=-1)
+    end = _drifted(goal, paths[-1]) if len(paths) else goal
+    return Holding(net, gross, end, np.maximum(bought, sold), paid)
+
+
+def simulate(
+    returns: npt.ArrayLike,
+    decisions: npt.ArrayLike,
+    targets: npt.ArrayLike,
+    costs: CostModel,
+    dollar_volume: npt.ArrayLike,
+    volatility: npt.ArrayLike,
+    *,
+    end_row: int | None = None,
+    start_weights: npt.ArrayLike | None = None,
+) -> Simulation:
+    """Follow a sequence of target portfolios day by day.
+
+    Parameters
+    ----------
+    returns : (T, S) simple daily returns, NaN where there is none
+    decisions : (D,) strictly increasing rows; each fills at the close of the row after it
+    targets : (D, S) weights, >= 0, each row's sum <= 1
+    costs : the cost model; its capital is the net asset value at the start
+    dollar_volume, volatility : (D, S), as known at each decision
+    end_row : last row that counts; later rows are not looked at. Default: the last row
+    start_weights : (S,) weights held at the first fill; default all cash
+
+    Decisions whose position has not earned a row by `end_row` are not filled.
+
+    Raises
+    ------
+    DataError
+        Shapes, rows or weights are not as described.
+    """
+    grid = np.asarray(returns)
+    rows = np.asarray(decisions, dtype=np.int64)
+    goals = np.asarray(targets, dtype=np.float64)
+    last = _checked_end(grid, rows, goals, end_row)
+    volume = np.broadcast_to(np.asarray(dollar_volume), goals.shape)
+    sigma = np.broadcast_to(np.asarray(volatility), goals.shape)
+    weights = np.zeros(grid.shape[1]) if start_weights is None else np.asarray(start_weights)
+    weights = require_weights(weights, "start weights")
+    fills = rows + FILL_DELAY
+    exits = np.minimum(np.append(fills[1:], last), last)
+    filled = fills < exits
+    turnover, paid = np.zeros(len(rows)), np.zeros(len(rows))
+    net: list[FloatArray] = []
+    gross: list[FloatArray] = []
+    nav, gone = 1.0, np.zeros(grid.shape[1], dtype=bool)
+    final = _last_return(grid[: last + 1])
+    for i in np.flatnonzero(filled):
+        fill, leave = int(fills[i]), int(exits[i])
+        held = hold(
+            grid[fill + 1 : leave + 1],
+            goals[i],
+            weights,
+            costs,
+            volume[i],
+            sigma[i],
+            nav_usd=nav * costs.capital_usd,
+            fillable=np.isfinite(grid[fill]),
+        )
+        net.append(held.net_returns)
+        gross.append(held.gross_returns)
+        turnover[i], paid[i] = held.turnover, held.costs
+        nav *= float(np.prod(1.0 + held.net_returns))
+        weights = held.end_weights
+        gone |= (weights > 0.0) & (final < leave)
+    first = int(fills[filled][0]) + 1 if filled.any() else last + 1
+    return Simulation(
+        session_rows=np.arange(first, last + 1, dtype=np.int64),
+        net_returns=np.concatenate(net) if net else np.empty(0),
+        gross_returns=np.concatenate(gross) if gross else np.empty(0),
+        turnover=turnover,
+        costs=paid,
+        filled=filled,
+        end_weights=weights,
+        delisted=int(gone.sum()),
+    )
+
+
+def require_weights(weights: npt.ArrayLike, what: str) -> FloatArray:
+    """Return weights `(..., S)` as float64 if they are long-only and sum to at most 1.
+
+    A sum up to `WEIGHT_TOLERANCE` above 1 is rounding and is scaled back to 1.
+    """
+    checked = np.asarray(weights, dtype=np.float64)
+    if not np.isfinite(checked).all() or (checked < 0.0).any():
+        raise DataError(f"{what} must be finite and not negative (the portfolio is long only)")
+    total = checked.sum(axis=-1, keepdims=True)
+    if (total > 1.0 + WEIGHT_TOLERANCE).any():
+        raise DataError(f"{what} sum to {float(total.max()):.6f}; at most 1 can be invested")
+    return np.asarray(checked / np.maximum(total, 1.0))
+
+
+def _checked_end(grid: AnyFloats, rows: IntArray, goals: FloatArray, end_row: int | None) -> int:
+    if grid.ndim != 2 or goals.shape != (len(rows), grid.shape[1]):
+        raise DataError(
+            f"expected returns (T, S) and targets (D, S); got {grid.shape} and {goals.shape} "
+            f"for {len(rows)} decisions"
+        )
+    last = len(grid) - 1 if end_row is None else end_row
+    if not 0 <= last < len(grid):
+        raise DataError(f"end_row {last} lies outside the {len(grid)} rows of returns")
+    if (np.diff(rows) <= 0).any() or (len(rows) and not 0 <= rows[0] <= rows[-1] < len(grid)):
+        raise DataError("decisions must be strictly increasing rows of the returns")
+    return last
+
+
+def _values(weights: FloatArray, paths: FloatArray) -> FloatArray:
+    """Portfolio value `(..., h)`, 1 at the start, of unrebalanced `weights`."""
+    cash = 1.0 - weights.sum(axis=-1, keepdims=True)
+    held = (weights > 0.0).reshape(-1, weights.shape[-1]).any(axis=0)
+    return np.asarray(cash + weights[..., held] @ paths[:, held].T)
+
+
+def _row_returns(value: FloatArray) -> FloatArray:
+    """Turn value paths that start at 1 into simple returns; zero after everything is lost."""
+    before = np.concatenate([np.ones_like(value[..., :1]), value[..., :-1]], axis=-1)
+    alive = before > 0.0
+    return np.where(alive, value / np.where(alive, before, 1.0) - 1.0, 0.0)
+
+
+def _drifted(weights: FloatArray, growth: FloatArray) -> FloatArray:
+    grown = weights * growth
+    cash = 1.0 - weights.sum(axis=-1, keepdims=True)
+    total = grown.sum(axis=-1, keepdims=True) + cash
+    return np.asarray(grown / np.where(total > 0.0, total, 1.0))
+
+
+def _last_return(grid: AnyFloats) -> IntArray:
+    """Last row `(S,)` that has a return; -1 where none has."""
+    known = np.isfinite(grid)
+    latest = len(grid) - 1 - np.argmax(known[::-1], axis=0)
+    return np.where(known.any(axis=0), latest, -1).astype(np.int64)

@@ -1,0 +1,1 @@
+"""Evaluation: walk-forward folds, out-of-fold tracks, baselines and the deployment gate."""

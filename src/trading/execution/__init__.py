@@ -1,0 +1,1 @@
+"""Execution: what a trade costs."""

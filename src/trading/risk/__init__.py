@@ -1,0 +1,1 @@
+"""Risk: the hard limits that every target portfolio must keep."""
