@@ -1,0 +1,1 @@
+"""Events: rules, schedules, notifications, and what is delivered after a restart."""
