@@ -1,0 +1,191 @@
+"""The `trading` command: options in, one function called, an exit code out."""
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from typer.exceptions import TyperException
+
+from trading import __version__
+from trading.cli import inspect, month, serve
+from trading.cli.output import FAILED, MISUSE, console
+from trading.config import Settings, load_settings
+from trading.errors import ConfigurationError, TradingError
+
+app = typer.Typer(
+    help="Monthly trading signals, on AWS or on one machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+config_app = typer.Typer(help="Show, check and document the configuration.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change a setting, as in training.folds=5; may be repeated."),
+]
+MANY_VALUED = frozenset({"--bars"})
+
+
+@app.command("month")
+def month_command(
+    bars: Annotated[
+        list[Path] | None,
+        typer.Option("--bars", help="Parquet or CSV files of real daily bars."),
+    ] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Bars strictly before this day count."),
+    ] = None,
+    benchmark: Annotated[
+        Path | None, typer.Option(help="Bars of the index to compare with.")
+    ] = None,
+    constituents: Annotated[
+        Path | None, typer.Option(help="An iShares IWV holdings file: who is in the universe.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(help="A symbol never to buy; may be repeated.")
+    ] = None,
+    sets: Sets = None,
+    as_json: AsJson = False,
+) -> int:
+    """Run a month: signals, model portfolio and mail, on the embedded cloud.
+
+    Without --bars the market is simulated. Exit code 3: the month was done already.
+    """
+    options = month.MonthOptions(
+        bars=tuple(bars or ()),
+        as_of=as_of.date() if as_of else None,
+        benchmark=benchmark,
+        constituents=constituents,
+        exclude=tuple(exclude or ()),
+        as_json=as_json,
+    )
+    return month.run_month(options, _settings(sets))
+
+
+@app.command()
+def up(
+    port: Annotated[int, typer.Option(help="Port of the dashboard.")] = 8501, sets: Sets = None
+) -> int:
+    """Keep the embedded cloud and the dashboard up until Ctrl-C."""
+    return serve.up(_settings(sets), port)
+
+
+@app.command()
+def signals(
+    of_month: Annotated[str | None, typer.Argument(metavar="[YYYY-MM]")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Show the signals of a month, of the latest by default."""
+    return inspect.show_signals(_settings(None), of_month, as_json=as_json)
+
+
+@app.command()
+def success(as_json: AsJson = False) -> int:
+    """Show how often the signals of the last 12 months came true."""
+    return inspect.show_success(_settings(None), as_json=as_json)
+
+
+@app.command()
+def audit(
+    denied: Annotated[bool, typer.Option(help="Only what was refused.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Print every decision of the embedded cloud's access control."""
+    return serve.audit(denied=denied, as_json=as_json)
+
+
+@app.command()
+def rollback(as_json: AsJson = False) -> int:
+    """Make the champion before the present one champion again."""
+    return inspect.roll_back(_settings(None), as_json=as_json)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> int:
+    """Check that this machine can run the month, and say what is missing."""
+    return inspect.doctor(as_json=as_json)
+
+
+@config_app.command("show")
+def config_show(sets: Sets = None, as_json: AsJson = False) -> int:
+    """Print the configuration in force."""
+    return inspect.show_settings(_settings(sets), as_json=as_json)
+
+
+@config_app.command("validate")
+def config_validate(sets: Sets = None) -> int:
+    """Check the configuration."""
+    _settings(sets)
+    console.print("the configuration is valid")
+    return 0
+
+
+@config_app.command("schema")
+def config_schema() -> int:
+    """Print the configuration's JSON schema."""
+    return inspect.show_schema()
+
+
+@app.command()
+def version() -> int:
+    """Print the version."""
+    sys.stdout.write(f"{__version__}\n")
+    return 0
+
+
+def _settings(sets: Sequence[str] | None) -> Settings:
+    overrides: dict[str, Any] = {}
+    for assignment in sets or ():
+        name, separator, text = assignment.partition("=")
+        if not separator or not name:
+            raise ConfigurationError(f"--set takes name=value, found {assignment!r}")
+        *parents, leaf = name.split(".")
+        node = overrides
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[leaf] = yaml.safe_load(text)
+    return load_settings(overrides=overrides)
+
+
+def spread_values(arguments: Sequence[str]) -> list[str]:
+    """Let `--bars A B` stand for `--bars A --bars B`."""
+    spread: list[str] = []
+    option: str | None = None
+    for argument in arguments:
+        if argument in MANY_VALUED:
+            option = argument
+        elif argument.startswith("-"):
+            option = None
+            spread.append(argument)
+        else:
+            spread += [option, argument] if option else [argument]
+    return spread
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit: 0 done, 1 failed, 2 misuse, 3 nothing to do."""
+    given = spread_values(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = app(given, standalone_mode=False)
+    except typer.Exit as exit_:
+        code = exit_.exit_code
+    except typer.Abort:
+        code = 130
+    except KeyboardInterrupt:
+        console.print("\ninterrupted; run the same command again to continue")
+        code = 130
+    except TradingError as error:
+        console.print(f"[red]error:[/] {error}", soft_wrap=True)
+        code = MISUSE if isinstance(error, ConfigurationError) else FAILED
+    except TyperException as error:
+        console.print(f"[red]error:[/] {error}", soft_wrap=True)
+        code = MISUSE
+    sys.exit(code or 0)

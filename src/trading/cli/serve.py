@@ -1,0 +1,53 @@
+"""`trading up` and `trading audit`: the embedded cloud and dashboard, kept up and looked into."""
+
+import os
+import subprocess
+import sys
+
+from trading.cli.cloud import SOURCE_ROOT, embedded_cloud
+from trading.cli.home import Home
+from trading.cli.output import DONE, NOTHING_TO_DO, console
+from trading.config import Settings
+
+DASHBOARD = SOURCE_ROOT / "streamlit_app" / "app.py"
+
+
+def up(settings: Settings, port: int) -> int:
+    """Run cloud and dashboard until one of them ends or Ctrl-C."""
+    home = Home.from_environment()
+    market = home.current() or "simulated"
+    with embedded_cloud(
+        home.of(market), settings, phase=lambda name: console.print(f"  cloud: {name}")
+    ) as cloud:
+        console.print(f"embedded cloud ({market} market): {cloud.endpoint}")
+        console.print(f"dashboard: http://127.0.0.1:{port}   (Ctrl-C ends both)")
+        dashboard = _dashboard(cloud.environment(), port)
+        try:
+            return dashboard.wait()
+        except KeyboardInterrupt:
+            return DONE
+        finally:
+            dashboard.terminate()
+            dashboard.wait(timeout=20)
+
+
+def _dashboard(environment: dict[str, str], port: int) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "streamlit", "run", str(DASHBOARD)]
+    command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
+    command += ["--server.headless", "true", "--browser.gatherUsageStats", "false"]
+    return subprocess.Popen(  # noqa: S603 - our own program, no shell
+        command, cwd=SOURCE_ROOT, env=os.environ | environment, stdin=subprocess.DEVNULL
+    )
+
+
+def audit(*, denied: bool, as_json: bool) -> int:
+    """Print the access decisions of the market that ran last."""
+    home = Home.from_environment()
+    market = home.current()
+    if market is None:
+        console.print("no month has run here yet; run `trading month`")
+        return NOTHING_TO_DO
+    command = [sys.executable, "-m", "localcloud", "audit", "--home", str(home.of(market))]
+    command += ["--denied"] if denied else []
+    command += ["--json"] if as_json else []
+    return subprocess.run(command, cwd=SOURCE_ROOT, check=False).returncode  # noqa: S603

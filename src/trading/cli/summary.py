@@ -1,0 +1,218 @@
+"""What came of a month: for the eye, and as one JSON object."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.panel import Panel
+
+from trading.cli.output import console, number, percent, result, table
+from trading.cli.watch import ExecutionWatch
+from trading.errors import NotFoundError
+from trading.month.backfill import Backfilled
+from trading.month.ledger import RunRecord
+from trading.month.notify import MailRecord, mails_of, preview_key
+from trading.month.payloads import Started
+from trading.month.resources import Resources
+from trading.signals.model import Action
+from trading.signals.report import MonthReport, read_report
+
+TOP = 20
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A month as it stands after the command."""
+
+    started: Started
+    status: str
+    error: str
+    report: MonthReport | None
+    record: RunRecord | None
+    mails: tuple[MailRecord, ...]
+    html_path: Path | None
+    timings: dict[str, float]
+    filled: Backfilled | None
+
+    @classmethod
+    def read(
+        cls,
+        started: Started,
+        watch: ExecutionWatch | None,
+        resources: Resources,
+        home: Path,
+        filled: Backfilled | None = None,
+    ) -> "Outcome":
+        """Gather the outcome from the stores; the mail's preview is saved below `home`."""
+        month = started.month or ""
+        record = resources.ledger.run_of(month)
+        status = watch.status if watch else (record.status if record else "FAILED")
+        report = None
+        if status == "SUCCEEDED":
+            report = read_report(resources.runs, month)
+        return cls(
+            started=started,
+            status=status,
+            error=_error(watch) if watch and status != "SUCCEEDED" else "",
+            report=report,
+            record=record,
+            mails=mails_of(month, resources) if report else (),
+            html_path=_save_preview(resources, month, home) if report else None,
+            timings=watch.timings() if watch else {},
+            filled=filled,
+        )
+
+
+def _save_preview(resources: Resources, month: str, home: Path) -> Path | None:
+    try:
+        body = resources.runs.get(preview_key(month)).body
+    except NotFoundError:
+        return None
+    path = home / "mail" / f"{month}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(body)
+    return path
+
+
+def _error(watch: ExecutionWatch) -> str:
+    """Return the one sentence of a failed execution: a Lambda's cause is JSON around it."""
+    try:
+        cause = json.loads(watch.cause)
+        message = str(cause.get("errorMessage") or cause.get("FailureReason") or watch.cause)
+    except (json.JSONDecodeError, AttributeError):
+        message = watch.cause
+    return f"{watch.error}: {message}" if watch.error else message or watch.status
+
+
+def summary_json(outcome: Outcome, peak_mb: float | None) -> dict[str, Any]:
+    """Return the month as the plain JSON object of `trading month --json`."""
+    started, report = outcome.started, outcome.report
+    summary: dict[str, Any] = {
+        "month": started.month,
+        "execution_arn": started.execution_arn,
+        "status": outcome.status,
+        "outcome": started.outcome,
+        "reason": started.reason if report else outcome.error,
+        "timings": outcome.timings,
+        "peak_memory_mb": None if peak_mb is None else round(peak_mb, 1),
+        "bars": outcome.filled.report if outcome.filled else None,
+    }
+    if report is None:
+        return summary
+    counts = report.counts
+    summary |= {
+        "simulated": report.data.simulated,
+        "source": report.data.source,
+        "as_of": report.as_of.isoformat(),
+        "model": {
+            **report.model.model_dump(mode="json"),
+            "gate": report.verdict.model_dump(mode="json") if report.verdict else None,
+        },
+        "signals": {
+            "count": len(report.signals),
+            **{action.value.lower(): counts[action] for action in Action},
+        },
+        "top": [s.model_dump(mode="json") for s in _top(report)],
+        "portfolio": report.portfolio.model_dump(mode="json"),
+        "success": [rate.model_dump(mode="json") for rate in report.success],
+        "email": {
+            "message_id": next((mail.message_id for mail in outcome.mails), None),
+            "recipients": [mail.recipient for mail in outcome.mails],
+            "mails": [mail.model_dump(mode="json") for mail in outcome.mails],
+            "html_path": str(outcome.html_path) if outcome.html_path else None,
+        },
+    }
+    return summary
+
+
+def _top(report: MonthReport) -> tuple[Any, ...]:
+    return report.with_action(Action.BUY, Action.HOLD)[:TOP]
+
+
+def print_summary(outcome: Outcome, peak_mb: float | None) -> None:
+    """Print verdict, signals, and where to see more."""
+    if outcome.timings:
+        _print_timings(outcome.timings, peak_mb)
+    report = outcome.report
+    if report is None:
+        console.print(f"[red]{outcome.started.month} failed:[/] {outcome.error}")
+        console.print("Run the same command again to continue: finished work is reused.")
+        return
+    if outcome.started.outcome == "already_done":
+        console.print(f"[yellow]{outcome.started.reason}.[/]")
+    if report.data.simulated:
+        result.print(Panel("SIMULATED market data: these are not real companies", expand=False))
+    _print_gate(report)
+    print_signals(report)
+    _print_success(report)
+    _print_where(outcome)
+
+
+def _print_timings(timings: dict[str, float], peak_mb: float | None) -> None:
+    memory = "" if peak_mb is None else f", peak memory {peak_mb:,.0f} MiB over all processes"
+    steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in timings.items())
+    console.print(f"[dim]{steps}{memory}[/]")
+
+
+def _print_gate(report: MonthReport) -> None:
+    result.print(f"\n[bold]{report.outcome}[/]  model {report.model.version}")
+    verdict = report.verdict
+    if verdict is None:
+        return
+    for reason in verdict.reasons:
+        result.print(f"  {reason}", markup=False)
+    names = ("annualised_return", "volatility", "sharpe", "max_drawdown", "excess_return")
+    shown = [n for n in names if any(n in figures for figures in verdict.figures.values())]
+    grid = table("Out of sample, net of costs", "portfolio", *shown, right=tuple(shown))
+    for portfolio, figures in verdict.figures.items():
+        grid.add_row(portfolio, *(_figure(name, figures.get(name)) for name in shown))
+    result.print(grid)
+
+
+def _figure(name: str, value: Any) -> str:
+    if not isinstance(value, float | int):
+        return "no data"
+    return number(value) if name == "sharpe" else percent(value)
+
+
+def print_signals(report: MonthReport, count: int = TOP) -> None:
+    """Print the month's counts and its first signals."""
+    counts = report.counts
+    title = f"Signals {report.month}: " + ", ".join(f"{counts[a]} {a}" for a in Action)
+    right = ("rank", "score", "confidence", "weight", "price")
+    grid = table(title, "action", "symbol", *right, right=right)
+    colour = {Action.BUY: "green", Action.SELL: "red", Action.HOLD: "cyan"}
+    ordered = (*report.with_action(Action.BUY, Action.HOLD)[:count], *_sold(report, count))
+    for signal in ordered:
+        grid.add_row(
+            f"[{colour[signal.action]}]{signal.action}[/]",
+            signal.symbol,
+            "-" if signal.rank is None else str(signal.rank),
+            number(signal.score, 3),
+            percent(signal.confidence, 0),
+            percent(signal.weight),
+            number(signal.price),
+        )
+    result.print(grid)
+
+
+def _sold(report: MonthReport, count: int) -> tuple[Any, ...]:
+    return report.with_action(Action.SELL)[: max(count // 2, 1)]
+
+
+def _print_success(report: MonthReport) -> None:
+    for rate in report.success:
+        interval = "" if rate.low is None else f" (95 %: {rate.low:.0%} to {rate.high:.0%})"
+        result.print(
+            f"success, {rate.label}: {percent(rate.rate, 0)} of {rate.signals} signals"
+            f" over {rate.months} months{interval}"
+        )
+
+
+def _print_where(outcome: Outcome) -> None:
+    for mail in outcome.mails:
+        result.print(f"mail to {mail.recipient}: {mail.state}, {mail.message_id}")
+    if outcome.html_path:
+        result.print(f"the mail as a page: {outcome.html_path}", soft_wrap=True)
+    result.print("see more: `trading signals`, `trading up` (dashboard), `trading audit`")
