@@ -32,7 +32,7 @@ def to_item(record: Mapping[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an item's fields, each `Decimal` as an int if it is whole, else as the float it was."""
+    """Return an item's fields, each `Decimal` as an int if whole, else as the float it was."""
     return {key: _decoded(value) for key, value in item.items()}
 
 

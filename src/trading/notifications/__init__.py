@@ -1,0 +1,1 @@
+"""Telling people: the month's mail, its charts and its delivery."""
