@@ -1,0 +1,1 @@
+"""The cloud as code: one Pulumi component per concern."""

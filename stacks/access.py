@@ -1,0 +1,103 @@
+"""From what the catalogue grants to the statements of an IAM policy."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import dynamodb, s3, secretsmanager
+
+from stacks.functions_catalogue import (
+    Grant,
+    Items,
+    Objects,
+    ProviderKeys,
+    PublishAlert,
+    SendMail,
+    StartMonth,
+    camel_case,
+)
+from stacks.policies import Statement
+
+
+@dataclass(frozen=True)
+class Grantable:
+    """What there is to be granted.
+
+    Attributes
+    ----------
+    mail_resources : ARNs of the identities and the configuration set that mail is sent with
+    sender : the only address that mail may be sent from
+    alert_topic, alert_key : ARNs of the topic and of the key that encrypts it
+    state_machine, executions : ARNs; executions end in `*`
+    """
+
+    buckets: Mapping[str, s3.Bucket]
+    tables: Mapping[str, dynamodb.Table]
+    secrets: Mapping[str, secretsmanager.Secret]
+    mail_resources: Sequence[pulumi.Input[str]]
+    sender: str
+    alert_topic: pulumi.Input[str]
+    alert_key: pulumi.Input[str]
+    state_machine: str
+    executions: str
+
+
+def statements(grants: Sequence[Grant], on: Grantable) -> list[Statement]:
+    """Return the statements that give exactly `grants`."""
+    return [statement for grant in grants for statement in _statements(grant, on)]
+
+
+def _statements(grant: Grant, on: Grantable) -> list[Statement]:
+    match grant:
+        case Objects():
+            return object_statements(grant, on.buckets)
+        case Items(table, actions):
+            sid = f"Items{camel_case(table)}"
+            return [Statement(sid, [f"dynamodb:{a}" for a in actions], [on.tables[table].arn])]
+        case ProviderKeys():
+            secrets = [secret.arn for secret in on.secrets.values()]
+            return [Statement("ReadProviderKeys", ["secretsmanager:GetSecretValue"], secrets)]
+        case SendMail():
+            return [_send_mail(on)]
+        case PublishAlert():
+            return publish_statements(on.alert_topic, on.alert_key)
+        case StartMonth():
+            return [
+                Statement("StartMonth", ["states:StartExecution"], [on.state_machine]),
+                Statement("FollowMonth", ["states:DescribeExecution"], [on.executions]),
+            ]
+
+
+def object_statements(grant: Objects, buckets: Mapping[str, s3.Bucket]) -> list[Statement]:
+    """Return the statements for keys of one bucket."""
+    bucket, name = buckets[grant.bucket], camel_case(grant.bucket)
+
+    def keys(patterns: Sequence[str]) -> list[pulumi.Input[str]]:
+        return [pulumi.Output.concat(bucket.arn, "/", pattern) for pattern in patterns]
+
+    found = []
+    if grant.read:
+        found.append(Statement(f"List{name}", ["s3:ListBucket"], [bucket.arn]))
+        found.append(Statement(f"Read{name}", ["s3:GetObject"], keys(grant.read)))
+    if grant.write:
+        found.append(Statement(f"Write{name}", ["s3:PutObject"], keys(grant.write)))
+    if grant.delete:
+        found.append(Statement(f"Delete{name}", ["s3:DeleteObject"], keys(grant.delete)))
+    return found
+
+
+def publish_statements(topic: pulumi.Input[str], key: pulumi.Input[str]) -> list[Statement]:
+    """Return the statements for publishing to an encrypted topic."""
+    return [
+        Statement("PublishAlert", ["sns:Publish"], [topic]),
+        Statement("EncryptAlert", ["kms:Decrypt", "kms:GenerateDataKey"], [key]),
+    ]
+
+
+def _send_mail(on: Grantable) -> Statement:
+    return Statement(
+        sid="SendMail",
+        actions=["ses:SendEmail", "ses:SendRawEmail"],
+        resources=on.mail_resources,
+        conditions={"StringEquals": {"ses:FromAddress": on.sender}},
+    )

@@ -1,0 +1,154 @@
+"""The container images: what they are built from, and the registries they are pushed to."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import pulumi_docker_build as docker_build
+from pulumi_aws import ecr
+
+from stacks.deployment import Deployment
+from stacks.policies import Statement, document
+
+ROOT = Path(__file__).parents[1]
+KEEP_IMAGES = 20
+SHARED_SOURCES = ("pyproject.toml", "requirements.lock", "README.md", "config", "src")
+SOURCES: Mapping[str, Sequence[str]] = {
+    "functions": ("containers/functions", "functions", *SHARED_SOURCES),
+    "training": ("containers/training", *SHARED_SOURCES),
+    "dashboard": ("containers/dashboard", "streamlit_app", *SHARED_SOURCES),
+}
+
+
+@dataclass(frozen=True)
+class ImagesArgs:
+    """The arguments of `Images`."""
+
+    deployment: Deployment
+
+
+class Images(pulumi.ComponentResource):
+    """One registry and one image for each of `functions`, `training`, `dashboard`.
+
+    An image's tag is the hash of its sources: tags never move, equal sources are built once.
+
+    Attributes
+    ----------
+    repositories : image to its registry
+    references : image to `registry:tag@digest`
+    """
+
+    repositories: Mapping[str, ecr.Repository]
+    references: Mapping[str, pulumi.Output[str]]
+
+    def __init__(
+        self, name: str, args: ImagesArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("trading:images:Images", name, None, opts)
+        self._deployment = args.deployment
+        self.repositories = {image: self._repository(image) for image in SOURCES}
+        self._admit_lambda(self.repositories["functions"])
+        self.references = {
+            image: self._build(image, repository) for image, repository in self.repositories.items()
+        }
+        self.register_outputs({"references": dict(self.references)})
+
+    def _repository(self, image: str) -> ecr.Repository:
+        deployment = self._deployment
+        repository = ecr.Repository(
+            image,
+            name=deployment.name(image),
+            image_tag_mutability="IMMUTABLE",
+            image_scanning_configuration=ecr.RepositoryImageScanningConfigurationArgs(
+                scan_on_push=True
+            ),
+            encryption_configurations=[
+                ecr.RepositoryEncryptionConfigurationArgs(encryption_type="KMS")
+            ],
+            force_delete=not deployment.protect,
+            tags=deployment.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        keep = {
+            "rulePriority": 1,
+            "description": f"Keep the last {KEEP_IMAGES} images",
+            "selection": {
+                "tagStatus": "any",
+                "countType": "imageCountMoreThan",
+                "countNumber": KEEP_IMAGES,
+            },
+            "action": {"type": "expire"},
+        }
+        ecr.LifecyclePolicy(
+            image,
+            repository=repository.name,
+            policy=pulumi.Output.json_dumps({"rules": [keep]}),
+            opts=pulumi.ResourceOptions(parent=repository),
+        )
+        return repository
+
+    def _admit_lambda(self, repository: ecr.Repository) -> None:
+        functions = self._deployment.arn("lambda", f"function:{self._deployment.prefix}-*")
+        ecr.RepositoryPolicy(
+            "functions",
+            repository=repository.name,
+            policy=document(
+                [
+                    Statement(
+                        sid="PullForFunctions",
+                        actions=["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+                        principals={"Service": "lambda.amazonaws.com"},
+                        conditions={"ArnLike": {"aws:SourceArn": functions}},
+                    )
+                ]
+            ),
+            opts=pulumi.ResourceOptions(parent=repository),
+        )
+
+    def _build(self, image: str, repository: ecr.Repository) -> pulumi.Output[str]:
+        token = ecr.get_authorization_token_output(registry_id=repository.registry_id)
+        tag = source_hash(ROOT, SOURCES[image])
+        built = docker_build.Image(
+            image,
+            push=True,
+            tags=[pulumi.Output.concat(repository.repository_url, ":", tag)],
+            context=docker_build.BuildContextArgs(location="."),
+            dockerfile=docker_build.DockerfileArgs(location=f"containers/{image}/Dockerfile"),
+            platforms=[docker_build.Platform.LINUX_AMD64],
+            build_on_preview=False,
+            registries=[
+                docker_build.RegistryArgs(
+                    address=repository.repository_url,
+                    username=token.user_name,
+                    password=pulumi.Output.secret(token.password),
+                )
+            ],
+            opts=pulumi.ResourceOptions(
+                # The registry's password changes hourly; a new one is no reason to build again.
+                parent=self,
+                ignore_changes=["registries"],
+            ),
+        )
+        return built.ref
+
+
+def source_hash(root: Path, sources: Sequence[str]) -> str:
+    """Return 16 hexadecimal digits that name the content of some files and folders.
+
+    Parameters
+    ----------
+    root : the folder that `sources` are relative to
+    sources : files and folders; folders are taken whole, without caches; a missing one is empty
+    """
+    digest = hashlib.sha256()
+    for source in sources:
+        path = root / source
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in files:
+            if file.is_file() and "__pycache__" not in file.parts:
+                content = file.read_bytes()
+                digest.update(f"{file.relative_to(root).as_posix()}\0{len(content)}\0".encode())
+                digest.update(content)
+    return digest.hexdigest()[:16]

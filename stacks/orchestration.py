@@ -1,0 +1,212 @@
+"""The state machine of the month, and a role that may do exactly what it does."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+from pulumi_aws import cloudwatch, iam, lambda_, sfn
+
+from stacks.access import publish_statements
+from stacks.definition import integrations, render
+from stacks.deployment import Deployment
+from stacks.functions_catalogue import FUNCTIONS, camel_case
+from stacks.policies import Statement, document, trust
+from trading.errors import ConfigurationError
+
+DEFINITION = Path(__file__).parents[1] / "statemachines" / "monthly.asl.json"
+SYNC_RULE = "StepFunctionsGetEventsForSageMakerTrainingJobsRule"
+
+
+@dataclass(frozen=True)
+class OrchestrationArgs:
+    """The arguments of `Orchestration`.
+
+    Attributes
+    ----------
+    functions : catalogue name to function
+    training_image : reference of the training jobs' image
+    training_role : ARN of the training jobs' role
+    instance_type : what training jobs run on
+    alert_topic, alert_key : ARNs
+    """
+
+    deployment: Deployment
+    functions: Mapping[str, lambda_.Function]
+    training_image: pulumi.Input[str]
+    training_role: pulumi.Input[str]
+    instance_type: str
+    alert_topic: pulumi.Input[str]
+    alert_key: pulumi.Input[str]
+
+
+def machine_name(deployment: Deployment) -> str:
+    """Return the name of the state machine of the month."""
+    return deployment.name("monthly")
+
+
+def machine_arn(deployment: Deployment) -> str:
+    """Return its ARN, known before it exists: a function that starts it comes first."""
+    return deployment.arn("states", f"stateMachine:{machine_name(deployment)}")
+
+
+def executions_arn(deployment: Deployment) -> str:
+    """Return the ARN pattern of its executions."""
+    return deployment.arn("states", f"execution:{machine_name(deployment)}:*")
+
+
+class Orchestration(pulumi.ComponentResource):
+    """The state machine `statemachines/monthly.asl.json`, of the standard type.
+
+    Attributes
+    ----------
+    machine : the state machine
+    """
+
+    machine: sfn.StateMachine
+
+    def __init__(
+        self, name: str, args: OrchestrationArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("trading:orchestration:Orchestration", name, None, opts)
+        self._args = args
+        deployment = args.deployment
+        template = DEFINITION.read_text(encoding="utf-8")
+        role, policy = self._role(template)
+        log_group = cloudwatch.LogGroup(
+            "monthly",
+            # Log delivery to /aws/vendedlogs needs no entry in the account's resource policy.
+            name=f"/aws/vendedlogs/states/{machine_name(deployment)}",
+            retention_in_days=deployment.log_retention_days,
+            tags=deployment.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.machine = sfn.StateMachine(
+            "monthly",
+            name=machine_name(deployment),
+            type="STANDARD",
+            definition=pulumi.Output.all(**self._substitutions()).apply(
+                lambda values: render(template, values)
+            ),
+            role_arn=role.arn,
+            logging_configuration=sfn.StateMachineLoggingConfigurationArgs(
+                level="ALL",
+                include_execution_data=True,
+                log_destination=pulumi.Output.concat(log_group.arn, ":*"),
+            ),
+            tracing_configuration=sfn.StateMachineTracingConfigurationArgs(enabled=True),
+            tags=deployment.tags,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+        )
+        self.register_outputs({"state_machine": self.machine.arn})
+
+    def _steps(self) -> Mapping[str, lambda_.Function]:
+        return {key: f for key, f in self._args.functions.items() if FUNCTIONS[key].step}
+
+    def _substitutions(self) -> dict[str, pulumi.Input[str]]:
+        return {
+            "TrainingImage": self._args.training_image,
+            "TrainingRoleArn": self._args.training_role,
+            "TrainingInstanceType": self._args.instance_type,
+            "AlertTopicArn": self._args.alert_topic,
+            **{f"{camel_case(key)}FunctionArn": f.arn for key, f in self._steps().items()},
+        }
+
+    def _role(self, template: str) -> tuple[iam.Role, iam.RolePolicy]:
+        deployment = self._args.deployment
+        role = iam.Role(
+            "monthly",
+            name=machine_name(deployment),
+            description="What the state machine of the month runs as",
+            assume_role_policy=trust("states.amazonaws.com", deployment.account),
+            tags=deployment.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        called = [s for use in sorted(integrations(template)) for s in _allow(use, self._args)]
+        steps = [function.arn for function in self._steps().values()]
+        policy = iam.RolePolicy(
+            "monthly",
+            name="monthly",
+            role=role.name,
+            policy=document(
+                [
+                    Statement("CallFunctions", ["lambda:InvokeFunction"], steps),
+                    *called,
+                    *_observability(),
+                ]
+            ),
+            opts=pulumi.ResourceOptions(parent=role),
+        )
+        return role, policy
+
+
+def _allow(integration: str, args: OrchestrationArgs) -> list[Statement]:
+    """Return what a service integration needs; an unknown one raises `ConfigurationError`."""
+    known: Mapping[str, Callable[[OrchestrationArgs], list[Statement]]] = {
+        "sagemaker:createTrainingJob.sync": _train,
+        "sns:publish": lambda a: publish_statements(a.alert_topic, a.alert_key),
+    }
+    if integration not in known:
+        raise ConfigurationError(
+            f"the state machine uses {integration}, for which stacks/orchestration.py knows no"
+            f" permissions; it knows {', '.join(sorted(known))}"
+        )
+    return known[integration](args)
+
+
+def _train(args: OrchestrationArgs) -> list[Statement]:
+    """Return AWS's list for `createTrainingJob.sync`, on this environment's jobs only."""
+    deployment = args.deployment
+    jobs = deployment.arn("sagemaker", f"training-job/{deployment.prefix}-*")
+    return [
+        Statement(
+            "TrainModels",
+            [
+                "sagemaker:AddTags",
+                "sagemaker:CreateTrainingJob",
+                "sagemaker:DescribeTrainingJob",
+                "sagemaker:StopTrainingJob",
+            ],
+            [jobs],
+        ),
+        Statement(
+            "PassTrainingRole",
+            ["iam:PassRole"],
+            [args.training_role],
+            conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+        ),
+        Statement(
+            "AwaitTraining",
+            ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
+            [deployment.arn("events", f"rule/{SYNC_RULE}")],
+        ),
+    ]
+
+
+def _observability() -> list[Statement]:
+    return [
+        Statement(
+            "DeliverLogs",
+            [
+                "logs:CreateLogDelivery",
+                "logs:DeleteLogDelivery",
+                "logs:DescribeLogGroups",
+                "logs:DescribeResourcePolicies",
+                "logs:GetLogDelivery",
+                "logs:ListLogDeliveries",
+                "logs:PutResourcePolicy",
+                "logs:UpdateLogDelivery",
+            ],
+            ["*"],
+        ),
+        Statement(
+            "Trace",
+            [
+                "xray:GetSamplingRules",
+                "xray:GetSamplingTargets",
+                "xray:PutTelemetryRecords",
+                "xray:PutTraceSegments",
+            ],
+            ["*"],
+        ),
+    ]

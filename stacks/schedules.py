@@ -1,0 +1,120 @@
+"""When things run: EventBridge schedules that call functions."""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import iam, lambda_, scheduler
+
+from stacks.deployment import Deployment
+from stacks.policies import Statement, document, trust
+from trading.config import ScheduleSettings
+
+RETRY_SECONDS = 3600
+RETRIES = 5
+
+
+@dataclass(frozen=True)
+class SchedulesArgs:
+    """The arguments of `Schedules`.
+
+    Attributes
+    ----------
+    settings : the times
+    enabled : whether the schedules fire
+    start_month, fetch_daily : the functions that they call
+    dead_letters : ARN of the queue for calls that never got through
+    """
+
+    deployment: Deployment
+    settings: ScheduleSettings
+    enabled: bool
+    start_month: lambda_.Function
+    fetch_daily: lambda_.Function
+    dead_letters: pulumi.Input[str]
+
+
+class Schedules(pulumi.ComponentResource):
+    """The morning of the month and the daily fetch.
+
+    The first session of a month falls on its days 1 to 4; a fifth is kept for a closed exchange.
+
+    Attributes
+    ----------
+    group : the schedule group of this environment
+    """
+
+    group: scheduler.ScheduleGroup
+
+    def __init__(
+        self, name: str, args: SchedulesArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("trading:schedules:Schedules", name, None, opts)
+        self._args = args
+        self.group = scheduler.ScheduleGroup(
+            "schedules",
+            name=args.deployment.name("schedules"),
+            tags=args.deployment.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        monthly, daily = args.settings.monthly_local, args.settings.daily_fetch_utc
+        mornings = f"cron({_minute_hour(monthly)} 1-5 * ? *)"
+        self._schedule("start-month", mornings, args.settings.timezone, args.start_month)
+        nights = f"cron({_minute_hour(daily)} ? * TUE-SAT *)"
+        self._schedule("fetch-daily", nights, "UTC", args.fetch_daily)
+        self.register_outputs({"group": self.group.name})
+
+    def _schedule(
+        self, name: str, expression: str, timezone: str, function: lambda_.Function
+    ) -> None:
+        args = self._args
+        role, policy = self._role(name, function)
+        scheduler.Schedule(
+            name,
+            name=name,
+            group_name=self.group.name,
+            schedule_expression=expression,
+            schedule_expression_timezone=timezone,
+            flexible_time_window=scheduler.ScheduleFlexibleTimeWindowArgs(mode="OFF"),
+            state="ENABLED" if args.enabled else "DISABLED",
+            target=scheduler.ScheduleTargetArgs(
+                arn=function.arn,
+                role_arn=role.arn,
+                input="{}",
+                dead_letter_config=scheduler.ScheduleTargetDeadLetterConfigArgs(
+                    arn=args.dead_letters
+                ),
+                retry_policy=scheduler.ScheduleTargetRetryPolicyArgs(
+                    maximum_event_age_in_seconds=RETRY_SECONDS, maximum_retry_attempts=RETRIES
+                ),
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+        )
+
+    def _role(self, name: str, function: lambda_.Function) -> tuple[iam.Role, iam.RolePolicy]:
+        deployment = self._args.deployment
+        role = iam.Role(
+            f"schedule-{name}",
+            name=deployment.name("schedule", name),
+            description=f"What the schedule {name} calls its function as",
+            assume_role_policy=trust("scheduler.amazonaws.com", deployment.account),
+            tags=deployment.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        policy = iam.RolePolicy(
+            f"schedule-{name}",
+            name=name,
+            role=role.name,
+            policy=document(
+                [
+                    Statement("CallFunction", ["lambda:InvokeFunction"], [function.arn]),
+                    Statement("KeepFailures", ["sqs:SendMessage"], [self._args.dead_letters]),
+                ]
+            ),
+            opts=pulumi.ResourceOptions(parent=role),
+        )
+        return role, policy
+
+
+def _minute_hour(clock: str) -> str:
+    hour, minute = clock.split(":")
+    return f"{int(minute)} {int(hour)}"
