@@ -169,6 +169,7 @@ class Validated(Payload):
     passed: bool
     version: str
     challenger_prefix: str
+    baseline_prefix: str
     verdict_uri: Uri
     reasons: tuple[str, ...]
 
@@ -258,6 +259,9 @@ class StoreRequest(Payload):
     """Store the month's signals."""
 
     month: MonthRun
+    resolved: Resolved
+    prepared: Prepared
+    context: Context
     ranked: Ranked
     champion: Champion
 
