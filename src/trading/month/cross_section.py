@@ -52,8 +52,8 @@ class CrossSection:
         """Read what `to_bytes` wrote; raises `DataError` for anything else."""
         try:
             header, arrays = read_archive(content)
-            values: dict[str, Any] = {"symbols": tuple(header["symbols"]), "nav": header["nav"]}
-            return cls(**values, **arrays)
+            values: dict[str, Any] = {**arrays, "symbols": tuple(header["symbols"])}
+            return cls(nav=float(header["nav"]), **values)
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(
                 f"this is not a cross-section ({error}); run the month again"

@@ -119,5 +119,5 @@ def _weights_now(
 ) -> FloatArray:
     """Return the weights on the last session; orders that fill on it are held, not yet earned."""
     if len(rows) and rows[-1] + 1 == len(dataset.sessions) - 1:
-        return targets[-1]
+        return np.asarray(targets[-1])
     return simulation.end_weights

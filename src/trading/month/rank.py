@@ -9,6 +9,7 @@ import numpy as np
 
 from trading.agents.ensemble import Scores, combine, join_batches
 from trading.errors import DataError
+from trading.evaluation.out_of_fold import ScoreHistory
 from trading.month.cross_section import CrossSection, Float32Array
 from trading.month.payloads import Ranked, RankRequest
 from trading.month.pointers import key_of, uri_of
@@ -45,7 +46,9 @@ def rank(request: RankRequest, resources: Resources) -> Ranked:
         raise DataError("the portfolio was rejected: " + "; ".join(refused))
     signals = _signals(request.month.month, section, scores, selection, limited)
     key = f"{request.month.folder}/signals.json"
-    resources.runs.put(key, _to_json(signals))
+    resources.runs.put(
+        key, json.dumps([s.model_dump(mode="json") for s in signals], indent=1).encode()
+    )
     resources.runs.put(
         f"{request.month.folder}/limits.json",
         json.dumps([asdict(check) for check in limited.checks], indent=1).encode(),
@@ -64,6 +67,17 @@ def load_signals(ranked: Ranked, resources: Resources) -> tuple[MonthlySignal, .
     """Return the signals that `rank` wrote."""
     body = resources.runs.get(key_of(resources.runs, ranked.signals_uri)).body
     return tuple(MonthlySignal.model_validate(item) for item in json.loads(body))
+
+
+def _history(request: RankRequest, section: CrossSection, scores: Scores) -> ScoreHistory:
+    named = np.array([bool(symbol) for symbol in section.symbols])
+    confidence = np.where(section.eligible, scores.confidence, np.nan)
+    return ScoreHistory(
+        months=(request.month.month,),
+        symbols=tuple(symbol for symbol in section.symbols if symbol),
+        scores=scores.score[named][None],
+        confidence=confidence[named][None],
+    )
 
 
 def _raw_scores(request: RankRequest, resources: Resources) -> Float32Array:

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import numpy as np
+
 from trading.errors import DataError
 from trading.market.calendar import last_session_before
 from trading.month.payloads import Resolved, ResolveRequest
@@ -16,7 +18,7 @@ def resolve(request: ResolveRequest, resources: Resources) -> Resolved:
     settings, month = resources.settings, request.month
     source = resources.lake.source()
     sessions = resources.lake.sessions()
-    seen = sessions[sessions < month.as_of]
+    seen = sessions[sessions < np.datetime64(month.as_of, "D")]
     if source is None or not len(seen):
         raise DataError(f"the lake holds no bars before {month.as_of}; backfill it first")
     expected = last_session_before(month.as_of, settings.data.exchange)

@@ -1,0 +1,185 @@
+"""Validate: the recipe is judged by out-of-fold scores, against baselines and the champion."""
+
+import numpy as np
+
+from trading.agents.artifact import MANIFEST, Artifact, Manifest, Member, merge
+from trading.agents.policy import FactorPolicy
+from trading.errors import ModelError
+from trading.evaluation.baselines import (
+    Benchmark,
+    baseline_tracks,
+    best_factor,
+    factor_scorer,
+    latest_factor,
+)
+from trading.evaluation.gate import judge
+from trading.evaluation.out_of_fold import (
+    OutOfSample,
+    ScoreHistory,
+    Scorer,
+    ensemble_scorer,
+    replay_scores,
+    score_folds,
+)
+from trading.evaluation.walk_forward import Fold, make_folds
+from trading.features.dataset import Dataset
+from trading.month.payloads import ChampionRef, MonthRun, Validated, ValidateRequest
+from trading.month.pointers import get_folder, key_of, put_folder, uri_of
+from trading.month.prepare import load_dataset
+from trading.month.resources import Resources
+
+RECORD = "out-of-sample.npz"
+
+
+def validate(request: ValidateRequest, resources: Resources) -> Validated:
+    """Judge the challenger and write it, its verdict and (without a champion) the baseline."""
+    month, settings = request.month, resources.settings
+    dataset = load_dataset(request.prepared, resources)
+    folds = make_folds(dataset, settings.training, min_months=settings.gate.min_months)
+    challenger = merge([_trained(model.model_uri, resources) for model in request.models])
+    _assert_lineage(challenger.manifest, dataset, folds)
+    ensembles = [challenger.fold_ensemble(fold.index) for fold in folds]
+    scorers = [ensemble_scorer(dataset, ensemble) for ensemble in ensembles]
+    record = score_folds(dataset, folds, scorers, settings)
+    verdict = judge(
+        record,
+        baseline_tracks(dataset, folds, settings, benchmark_of(dataset, resources)),
+        _champion_record(request.resolved.champion, dataset, resources),
+        settings.gate,
+    )
+    challenger = challenger.with_files(
+        {RECORD: _through_the_month(record, dataset, folds, scorers[-1]).to_bytes()}
+    )
+    prefix = f"{month.folder}/challenger"
+    put_folder(resources.runs, prefix, challenger.to_files(), MANIFEST)
+    baseline = ""
+    if request.resolved.champion is None:
+        baseline = _write_baseline(month, challenger.manifest, dataset, folds, resources)
+    key = f"{month.folder}/verdict.json"
+    resources.runs.put(key, verdict.model_dump_json(indent=1).encode())
+    return Validated(
+        passed=verdict.passed,
+        version=challenger.manifest.version,
+        challenger_prefix=prefix,
+        baseline_prefix=baseline,
+        verdict_uri=uri_of(resources.runs, key),
+        reasons=tuple(reason[:300] for reason in verdict.reasons[:20]),
+    )
+
+
+def benchmark_of(dataset: Dataset, resources: Resources) -> Benchmark | None:
+    """Return the stored benchmark on the dataset's sessions, NaN where it has no bar."""
+    found = resources.lake.benchmark(before=dataset.as_of)
+    if found is None:
+        return None
+    name, panel = found
+    place = {session: row for row, session in enumerate(panel.sessions)}
+    rows = np.array([place.get(session, -1) for session in dataset.sessions], dtype=np.int64)
+    close = np.where(rows >= 0, panel.adjusted_close[rows, 0], np.nan)
+    returns = np.full(len(close), np.nan)
+    returns[1:] = close[1:] / close[:-1] - 1.0
+    return Benchmark(name, returns)
+
+
+def record_live_scores(
+    month: MonthRun,
+    version: str,
+    history: ScoreHistory,
+    resources: Resources,
+) -> None:
+    """Keep the scores that a champion gave in production: its record goes on with them."""
+    resources.runs.put(f"{_live_folder(version)}/{month.month}.npz", history.to_bytes())
+
+
+def _live_folder(version: str) -> str:
+    return f"scores/{version}"
+
+
+def _trained(uri: str, resources: Resources) -> Artifact:
+    return Artifact.from_tar(resources.runs.get(key_of(resources.runs, uri)).body, uri)
+
+
+def _assert_lineage(manifest: Manifest, dataset: Dataset, folds: tuple[Fold, ...]) -> None:
+    """Raise `ModelError` if a fold's model has seen a session of its test months."""
+    if len(manifest.fold_trained_through) != len(folds):
+        raise ModelError(
+            f"the models have {len(manifest.fold_trained_through)} folds, the dataset"
+            f" {len(folds)}; train again"
+        )
+    for fold, through in zip(folds, manifest.fold_trained_through, strict=True):
+        first = dataset.sessions[fold.test_start].astype(object)
+        if through >= first:
+            raise ModelError(
+                f"fold {fold.index} was trained through {through}, but is tested from {first} on"
+            )
+
+
+def _champion_record(
+    champion: ChampionRef | None, dataset: Dataset, resources: Resources
+) -> OutOfSample | None:
+    """Replay the champion's stored scores: out of fold at its promotion, live since then."""
+    if champion is None:
+        return None
+    files = get_folder(resources.models, champion.prefix)
+    history = ScoreHistory.from_bytes(files[RECORD])
+    live = _live_folder(champion.version)
+    for key in resources.runs.keys(f"{live}/"):
+        month = key.rpartition("/")[2].removesuffix(".npz")
+        scored = ScoreHistory.from_bytes(resources.runs.get(key).body)
+        history = history.with_month(month, scored.symbols, scored.scores[0], scored.confidence[0])
+    return replay_scores(dataset, history, resources.settings)
+
+
+def _through_the_month(
+    record: OutOfSample, dataset: Dataset, folds: tuple[Fold, ...], last: Scorer
+) -> OutOfSample:
+    """Add the months between the last test month and this one, scored by the last fold's model.
+
+    Their outcome is not known yet, but they are out of sample all the same, and without them the
+    record would have a gap before its first live month.
+    """
+    history = record.history
+    later = np.flatnonzero(dataset.phases == 0)
+    for index in later[(later > folds[-1].test[-1]) & (later < len(dataset.decisions) - 1)]:
+        scores, confidence = last(int(index), np.zeros(len(dataset.symbols)))
+        sure = np.full(len(scores), np.nan) if confidence is None else confidence
+        scores = np.where(dataset.eligible[index], scores, np.nan)
+        history = history.with_month(dataset.months[index], dataset.symbols, scores, sure)
+    return OutOfSample(history, record.track)
+
+
+def _write_baseline(
+    month: MonthRun,
+    challenger: Manifest,
+    dataset: Dataset,
+    folds: tuple[Fold, ...],
+    resources: Resources,
+) -> str:
+    """Write the best single factor as a model, with its own out-of-sample record."""
+    factor = latest_factor(dataset)
+    policy = FactorPolicy(factor.name, factor.sign)
+    record = _through_the_month(
+        best_factor(dataset, folds, resources.settings),
+        dataset,
+        folds,
+        factor_scorer(dataset, factor.index, factor.sign),
+    )
+    artifact = Artifact.pack(
+        Manifest(
+            kind="baseline",
+            members=(Member(name="baseline", final="final.npz"),),
+            trained_through=challenger.trained_through,
+            features_version=challenger.features_version,
+            data_hash=challenger.data_hash,
+            slots_version=challenger.slots_version,
+            code_revision=challenger.code_revision,
+            metrics={
+                "mean_information": factor.mean_information,
+                "factor": f"{'-' if factor.sign < 0 else '+'}{factor.name}",
+            },
+        ),
+        {"final.npz": policy.to_bytes(), RECORD: record.to_bytes()},
+    )
+    prefix = f"{month.folder}/baseline"
+    put_folder(resources.runs, prefix, artifact.to_files(), MANIFEST)
+    return prefix
