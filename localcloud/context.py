@@ -76,7 +76,7 @@ class CloudContext:
     def credentials_for_role(
         self, role_arn: str, session_name: str, *, service: str | None = None
     ) -> Credentials:
-        """Return one hour's credentials of a role, as a service of AWS would assume it.
+        """Return temporary credentials of a role, as a service of AWS would assume it.
 
         Raises `CloudError` when the role does not exist, or its trust policy does not admit
         `service` (for example `lambda.amazonaws.com`).

@@ -1,0 +1,92 @@
+"""`python -m localcloud serve | audit`: run the embedded cloud, or read what it decided."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from localcloud.errors import CloudError
+from localcloud.lifetime import stop_requested
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m localcloud", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="run a cloud until it is told to stop")
+    serve.add_argument("--home", type=Path, required=True, help="folder of the cloud's state")
+    serve.add_argument("--port", type=int, default=0, help="TCP port; 0 takes a free one")
+    serve.add_argument("--no-deploy", action="store_true", help="leave the cloud empty")
+    serve.add_argument("--stack", default="dev", help="Pulumi stack to deploy")
+    serve.add_argument("--config", default="{}", help="JSON object of stack configuration")
+    audit = commands.add_parser("audit", help="print who was allowed and denied what")
+    audit.add_argument("--home", type=Path, required=True, help="folder of the cloud's state")
+    audit.add_argument("--denied", action="store_true", help="denied calls only")
+    audit.add_argument("--json", action="store_true", help="one JSON object a line")
+    options = parser.parse_args(arguments)
+    return _serve(options) if options.command == "serve" else _audit(options)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    stop = stop_requested()
+    cloud = None
+    try:
+        _say(event="phase", name="starting")
+        from localcloud.home import Home, RunningCloud
+
+        home = Home(options.home)
+        from localcloud.server import Cloud
+
+        cloud = Cloud(home, port=options.port, stack=options.stack)
+        context = cloud.context
+        outputs: dict[str, Any] = {}
+        if not options.no_deploy:
+            _say(event="phase", name="deploying")
+            from localcloud.deployment import deploy
+
+            outputs = dict(deploy(context, options.config)["outputs"])
+        keys = context.operator
+        running = RunningCloud(os.getpid(), context.endpoint, context.region, keys, outputs)
+        home.announce(running)
+        _say(
+            event="ready",
+            endpoint=running.endpoint,
+            region=running.region,
+            access_key_id=keys.access_key_id,
+            secret_access_key=keys.secret_access_key,
+            outputs=outputs,
+        )
+        stop.wait()
+    except (CloudError, OSError) as error:
+        _say(event="error", error=str(error))
+        return 1
+    finally:
+        if cloud is not None:
+            cloud.stop()
+    return 0
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from localcloud.identity.audit import read_audit
+
+    for found in read_audit(options.home / "audit.jsonl", denied_only=options.denied):
+        if options.json:
+            line = json.dumps(found)
+        else:
+            line = " ".join(
+                str(found[name] or "-")
+                for name in ("time", "decision", "principal", "action", "resource", "statement")
+            )
+        sys.stdout.write(line + "\n")
+    return 0
+
+
+def _say(**event: Any) -> None:
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

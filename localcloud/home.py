@@ -1,0 +1,121 @@
+"""The folder of a cloud: one cloud at a time, its keys, and how others find it."""
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from localcloud.errors import CloudError, HomeTakenError
+from localcloud.identity.credentials import Credentials
+
+
+@dataclass(frozen=True)
+class RunningCloud:
+    """What another command needs to use a cloud that runs on a home."""
+
+    pid: int
+    endpoint: str
+    region: str
+    credentials: Credentials
+    outputs: Mapping[str, Any]
+
+
+class Home:
+    """A cloud's folder, held by this process alone until `release`.
+
+    Raises `HomeTakenError` naming the process that holds it, `CloudError` when the folder cannot
+    be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock: IO[str] = (self.path / "lock").open("a+", encoding="utf-8")
+        except OSError as error:
+            raise CloudError(
+                f"the cloud's folder {path} cannot be used ({error}); pass another with --home"
+            ) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.seek(0)
+            pid = self._lock.read().strip() or "unknown"
+            self._lock.close()
+            raise HomeTakenError(
+                f"a cloud runs on {self.path} already (process {pid}); stop it, or use another "
+                "folder with --home"
+            ) from None
+        self._lock.truncate(0)
+        self._lock.write(str(os.getpid()))
+        self._lock.flush()
+        self._card.unlink(missing_ok=True)
+
+    @property
+    def _card(self) -> Path:
+        return self.path / "cloud.json"
+
+    def operator(self, make: Any) -> Credentials:
+        """Return the administrator's keys of this home; `make` gives them the first time."""
+        path = self.path / "operator.json"
+        if path.exists():
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            return Credentials(kept["access_key_id"], kept["secret_access_key"])
+        keys: Credentials = make()
+        _write_private(
+            path,
+            {
+                "access_key_id": keys.access_key_id,
+                "secret_access_key": keys.secret_access_key,
+            },
+        )
+        return keys
+
+    def announce(self, cloud: RunningCloud) -> None:
+        """Let other commands find the running cloud (`cloud.json`, readable by its owner only)."""
+        _write_private(
+            self._card,
+            {
+                "pid": cloud.pid,
+                "endpoint": cloud.endpoint,
+                "region": cloud.region,
+                "access_key_id": cloud.credentials.access_key_id,
+                "secret_access_key": cloud.credentials.secret_access_key,
+                "outputs": dict(cloud.outputs),
+            },
+        )
+
+    def release(self) -> None:
+        """Take the announcement back and let another cloud have the home."""
+        self._card.unlink(missing_ok=True)
+        self._lock.close()
+
+
+def find_running(path: Path) -> RunningCloud | None:
+    """Return the cloud that runs on a home; None when none does, even if one left its card."""
+    try:
+        with (path / "lock").open("r", encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                found = json.loads((path / "cloud.json").read_text(encoding="utf-8"))
+            else:
+                return None
+    except FileNotFoundError:
+        return None
+    keys = Credentials(found["access_key_id"], found["secret_access_key"])
+    return RunningCloud(found["pid"], found["endpoint"], found["region"], keys, found["outputs"])
+
+
+def _write_private(path: Path, content: Mapping[str, Any]) -> None:
+    partial = path.with_suffix(".partial")
+    with suppress(FileNotFoundError):
+        partial.unlink()
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        json.dump(content, stream, indent=2)
+    partial.replace(path)

@@ -1,0 +1,146 @@
+"""The gate that every call passes: who asks, and whether they may."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from moto.core.request import Request
+
+from localcloud.errors import CloudError
+from localcloud.identity.access import requirements
+from localcloud.identity.audit import AuditTrail
+from localcloud.identity.call import ApiCall, read_call, service_of
+from localcloud.identity.credentials import Credentials
+from localcloud.identity.denial import RefusedError
+from localcloud.identity.policy import Decision, Requirement, evaluate
+from localcloud.identity.principals import Principal, Principals
+from localcloud.identity.resources import Place
+from localcloud.identity.signature import Signed, read_signature, verify
+
+# AWS allows these to everyone, whatever the policies say
+_ALWAYS_ALLOWED = frozenset({"sts:GetCallerIdentity", "sts:GetSessionToken"})
+
+
+class Guard:
+    """Authenticates and authorises calls, and issues the credentials of roles."""
+
+    def __init__(self, principals: Principals, audit: AuditTrail, place: Place) -> None:
+        self._principals = principals
+        self._audit = audit
+        self._place = place
+
+    def identify(self, request: Request) -> tuple[str, Signed]:
+        """Return the service that a request is for and its signature; raises `RefusedError`."""
+        query = request.query_string.decode("latin-1")
+        signed = read_signature(request.headers, query)
+        if signed is None:
+            raise RefusedError("unsigned", "the request is not signed with AWS Signature Version 4")
+        return service_of(signed.scope, request.path), signed
+
+    def admit(self, service: str, signed: Signed, request: Request, body: bytes) -> ApiCall:
+        """Return the call of an authentic and permitted request; raises `RefusedError`."""
+        principal = self._authenticate(signed, request, body)
+        call = read_call(service, request, body)
+        if call is None:
+            raise RefusedError(
+                "operation", f"{service} has no operation for {request.method} {request.path}"
+            )
+        for requirement in requirements(call, self._place):
+            self._require(principal, requirement)
+        if call.service == "sts" and call.operation == "AssumeRole":
+            self._require_trust(str(call.parameters.get("RoleArn")), "AWS", principal)
+        return call
+
+    def assume(self, role_arn: str, session_name: str, *, service: str | None) -> Credentials:
+        """Return temporary credentials; `service` (`lambda.amazonaws.com`) must be trusted."""
+        if service is not None and not self._trusts(role_arn, "Service", [service]):
+            raise CloudError(
+                f"the trust policy of {role_arn} does not let {service} assume the role; add it "
+                "as a Service principal with sts:AssumeRole"
+            )
+        return self._principals.assume(role_arn, session_name)
+
+    def allowed(self, role_arn: str, session_name: str, action: str, resource: str) -> bool:
+        """Decide and record whether a session of the role may do this."""
+        principal = self._principals.of_role(role_arn, session_name)
+        return self._decide(principal, Requirement(action, resource)).allowed
+
+    def _authenticate(self, signed: Signed, request: Request, body: bytes) -> Principal:
+        principal = self._principals.find(signed.scope.access_key_id)
+        if principal is None:
+            raise RefusedError("unknown", f"nobody has the access key {signed.scope.access_key_id}")
+        now = datetime.now(UTC)
+        if principal.session_token != signed.token:
+            raise RefusedError("unknown", "the security token does not belong to the access key")
+        if principal.expires is not None and principal.expires <= now:
+            raise RefusedError("expired", f"the credentials of {principal.arn} expired")
+        if not signed.in_time(now):
+            raise RefusedError("signature", "the request was signed too long ago, or in the future")
+        secret = principal.secret_access_key
+        path = request.raw_path
+        if not verify(signed, secret, request.method, path, request.headers, body):
+            raise RefusedError("signature", f"the signature is not that of {principal.arn}")
+        return principal
+
+    def _require(self, principal: Principal, requirement: Requirement) -> None:
+        try:
+            decision = self._decide(principal, requirement)
+        except CloudError as error:
+            raise RefusedError("denied", str(error)) from error
+        if not decision.allowed:
+            raise RefusedError(
+                "denied",
+                f"User: {principal.arn} is not authorized to perform: {requirement.action} on "
+                f"resource: {requirement.resource} {decision.reason}",
+            )
+
+    def _decide(self, principal: Principal, requirement: Requirement) -> Decision:
+        if requirement.action in _ALWAYS_ALLOWED:
+            decision = Decision(allowed=True, statement="aws#AlwaysAllowed")
+        else:
+            context = {**self._common_context(principal), **requirement.context}
+            full = Requirement(requirement.action, requirement.resource, context)
+            decision = evaluate(self._principals.statements(principal), full)
+        self._audit.record(principal.arn, requirement, decision)
+        return decision
+
+    def _common_context(self, principal: Principal) -> dict[str, tuple[str, ...]]:
+        name = principal.role_name or principal.user_name or ""
+        kind = "role" if principal.role_name else "user"
+        return {
+            "aws:PrincipalArn": (self._place.global_arn("iam", f"{kind}/{name}"),),
+            "aws:PrincipalAccount": (principal.account,),
+            "aws:RequestedRegion": (self._place.region,),
+            "aws:ResourceAccount": (self._place.account,),
+            # the loopback device stands in for TLS: nothing leaves the machine
+            "aws:SecureTransport": ("true",),
+        }
+
+    def _require_trust(self, role_arn: str, kind: str, principal: Principal) -> None:
+        role = principal.role_name
+        names = [
+            principal.arn,
+            self._place.global_arn("iam", "root"),
+            self._place.account,
+            *([self._place.global_arn("iam", f"role/{role}")] if role else []),
+        ]
+        try:
+            trusted = self._trusts(role_arn, kind, names)
+        except CloudError as error:
+            raise RefusedError("denied", str(error)) from error
+        if not trusted:
+            raise RefusedError(
+                "denied",
+                f"User: {principal.arn} is not authorized to perform: sts:AssumeRole on resource: "
+                f"{role_arn} because the role's trust policy does not admit it",
+            )
+
+    def _trusts(self, role_arn: str, kind: str, names: Iterable[str]) -> bool:
+        wanted = list(names)
+        context = {"aws:SourceAccount": (self._place.account,)}
+        requirement = Requirement("sts:AssumeRole", role_arn, context)
+        admitting = [
+            one
+            for one in self._principals.trust(role_arn)
+            if any(one.admits(kind, name) for name in wanted)
+        ]
+        return evaluate(admitting, requirement).allowed

@@ -1,0 +1,118 @@
+"""One embedded cloud: moto's services behind the gateway, with everything that runs for them."""
+
+import logging
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from localcloud.context import ACCOUNT, REGION, CloudContext
+from localcloud.home import Home
+from localcloud.moto_settings import configure_moto
+from localcloud.processes import Spawner
+
+HOST = "127.0.0.1"
+_WORKERS = 16
+_IDLE_SECONDS = 300
+
+
+class Cloud:
+    """A cloud on a home that this process holds.
+
+    Parameters
+    ----------
+    home
+        Its folder, locked.
+    port
+        TCP port on the loopback device; 0 takes a free one.
+    stack
+        Name of the Pulumi stack that will be deployed on it.
+
+    Raises `PatchError` when moto is not what the adapters expect, `JournalError` when what the
+    home holds cannot be restored.
+    """
+
+    def __init__(self, home: Home, *, port: int = 0, stack: str = "dev") -> None:
+        self._home = home
+        self._server = _listen(port)
+        configure_moto(self._server.port)
+        from localcloud.identity.audit import AuditTrail
+        from localcloud.identity.guard import Guard
+        from localcloud.identity.principals import Principals, new_operator_keys
+        from localcloud.identity.resources import Place
+
+        place = Place(ACCOUNT, REGION)
+        principals = Principals(place)
+        operator = home.operator(new_operator_keys)
+        principals.add_operator(operator)
+        self._audit = AuditTrail(home.path / "audit.jsonl")
+        guard = Guard(principals, self._audit, place)
+        self.context = CloudContext(
+            home=home.path,
+            endpoint=f"http://{HOST}:{self._server.port}",
+            operator=operator,
+            identity=guard,
+            spawner=Spawner(),
+            executor=ThreadPoolExecutor(_WORKERS, thread_name_prefix="cloud"),
+            stack=stack,
+        )
+        try:
+            self._install(guard)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _install(self, guard: Any) -> None:
+        """Put the adapters in, bring the data back, and begin to answer."""
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        from localcloud import events, lambdas
+        from localcloud.gateway import Gateway
+        from localcloud.patches import install as install_patches
+        from localcloud.persistence.keeper import Keeper
+
+        application = DomainDispatcherApplication(create_backend_app)
+        install_patches(self.context)
+        keeper = Keeper(self.context)
+        keeper.restore(application)
+        self.context.on_shutdown(keeper.close)
+        self._server.app = Gateway(application, guard, keeper)
+        thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
+        thread.start()
+        self.context.on_shutdown(self._server.shutdown)
+        lambdas.install(self.context)
+        if hasattr(events, "install"):
+            events.install(self.context)
+
+    def stop(self) -> None:
+        """End every child, answer no further call, and let the home go."""
+        self.context.shut_down()
+        self._server.server_close()
+        self._audit.close()
+        self._home.release()
+
+
+def _listen(port: int) -> BaseWSGIServer:
+    """Bind the port now, so that everything after knows the endpoint."""
+    from moto.moto_server.werkzeug_app import MotoRequestHandler
+
+    class Handler(MotoRequestHandler):
+        """Keeps connections open, and answers small requests without delay."""
+
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        timeout = _IDLE_SECONDS
+
+        def log_request(self, code: Any = "-", size: Any = "-") -> None:
+            """Log nothing: the audit trail has every call."""
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    os.environ["WERKZEUG_RUN_MAIN"] = "true"
+    return make_server(HOST, port, _not_ready, threaded=True, request_handler=Handler)
+
+
+def _not_ready(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    start_response("503 Service Unavailable", [("Content-Type", "text/plain")])
+    return [b"the cloud is starting"]
