@@ -9,7 +9,7 @@ import numpy as np
 
 from trading.agents.ensemble import Scores, combine, join_batches
 from trading.errors import DataError
-from trading.evaluation.out_of_fold import ScoreHistory
+from trading.evaluation.score_history import ScoreHistory
 from trading.month.cross_section import CrossSection, Float32Array
 from trading.month.payloads import Ranked, RankRequest
 from trading.month.pointers import key_of, uri_of

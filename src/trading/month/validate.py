@@ -5,22 +5,10 @@ import numpy as np
 from trading.agents.artifact import MANIFEST, Artifact, Manifest, Member, merge
 from trading.agents.policy import FactorPolicy
 from trading.errors import ModelError
-from trading.evaluation.baselines import (
-    Benchmark,
-    baseline_tracks,
-    best_factor,
-    factor_scorer,
-    latest_factor,
-)
-from trading.evaluation.gate import judge
-from trading.evaluation.out_of_fold import (
-    OutOfSample,
-    ScoreHistory,
-    Scorer,
-    ensemble_scorer,
-    replay_scores,
-    score_folds,
-)
+from trading.evaluation.baselines import Benchmark, best_factor, factor_scorer, latest_factor
+from trading.evaluation.out_of_fold import OutOfSample, Scorer, ensemble_scorer
+from trading.evaluation.score_history import ScoreHistory
+from trading.evaluation.validation import validate as judge_challenger
 from trading.evaluation.walk_forward import Fold, make_folds
 from trading.features.dataset import Dataset
 from trading.month.payloads import ChampionRef, MonthRun, Validated, ValidateRequest
@@ -40,13 +28,15 @@ def validate(request: ValidateRequest, resources: Resources) -> Validated:
     _assert_lineage(challenger.manifest, dataset, folds)
     ensembles = [challenger.fold_ensemble(fold.index) for fold in folds]
     scorers = [ensemble_scorer(dataset, ensemble) for ensemble in ensembles]
-    record = score_folds(dataset, folds, scorers, settings)
-    verdict = judge(
-        record,
-        baseline_tracks(dataset, folds, settings, benchmark_of(dataset, resources)),
-        _champion_record(request.resolved.champion, dataset, resources),
-        settings.gate,
+    validation = judge_challenger(
+        dataset,
+        folds,
+        scorers,
+        settings,
+        champion=_champion_history(request.resolved.champion, resources),
+        benchmark=benchmark_of(dataset, resources),
     )
+    verdict, record = validation.verdict, validation.challenger
     challenger = challenger.with_files(
         {RECORD: _through_the_month(record, dataset, folds, scorers[-1]).to_bytes()}
     )
@@ -114,10 +104,8 @@ def _assert_lineage(manifest: Manifest, dataset: Dataset, folds: tuple[Fold, ...
             )
 
 
-def _champion_record(
-    champion: ChampionRef | None, dataset: Dataset, resources: Resources
-) -> OutOfSample | None:
-    """Replay the champion's stored scores: out of fold at its promotion, live since then."""
+def _champion_history(champion: ChampionRef | None, resources: Resources) -> ScoreHistory | None:
+    """Return the champion's scores: out of fold at its promotion, live since then."""
     if champion is None:
         return None
     files = get_folder(resources.models, champion.prefix)
@@ -127,7 +115,7 @@ def _champion_record(
         month = key.rpartition("/")[2].removesuffix(".npz")
         scored = ScoreHistory.from_bytes(resources.runs.get(key).body)
         history = history.with_month(month, scored.symbols, scored.scores[0], scored.confidence[0])
-    return replay_scores(dataset, history, resources.settings)
+    return history
 
 
 def _through_the_month(
