@@ -3,14 +3,16 @@
 from pathlib import Path
 
 from localcloud.context import CloudContext
-from localcloud.events.outbox import open_outbox
+from localcloud.errors import CloudError
 from localcloud.lambdas.adapter import adapt_moto
 from localcloud.lambdas.pool import Limits
 from localcloud.lambdas.process import ProcessLauncher
 from localcloud.lambdas.runtime import LambdaRuntime
 from localcloud.lambdas.service import LambdaService
 
-__all__ = ["LambdaService", "Limits", "install"]
+__all__ = ["LambdaService", "Limits", "install", "service_of"]
+
+_SERVICES: dict[str, LambdaService] = {}
 
 
 def install(
@@ -28,7 +30,15 @@ def install(
         How many execution environments there may be.
     """
     runtime = LambdaRuntime(context, ProcessLauncher(context), task_root=task_root, limits=limits)
-    service = LambdaService(runtime, open_outbox(context.journal_path))
+    service = LambdaService(runtime)
     adapt_moto(service)
+    _SERVICES[context.endpoint] = service
     context.on_shutdown(service.close)
     return service
+
+
+def service_of(context: CloudContext) -> LambdaService:
+    """Return the Lambda service of a cloud; raises `CloudError` when it was not installed."""
+    if context.endpoint not in _SERVICES:
+        raise CloudError("events need functions: install localcloud.lambdas first")
+    return _SERVICES[context.endpoint]

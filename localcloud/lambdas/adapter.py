@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from localcloud.errors import PatchError
 from localcloud.lambdas.function import function_from_moto
-from localcloud.lambdas.service import InvokeError, LambdaService
+from localcloud.lambdas.service import Answer, InvokeError, LambdaService
 
 
 def adapt_moto(service: LambdaService) -> None:
@@ -47,12 +47,10 @@ def _route_invocations(service: LambdaService, response: Any, function: Any) -> 
         try:
             answer = service.invoke(function_from_moto(record), body, headers)
         except InvokeError as error:
-            return _refusal(error)
-        return (
-            answer.status,
-            {"Content-Type": "application/json", **answer.headers},
-            answer.payload,
-        )
+            answer = _refusal(error)
+        # moto takes the HTTP status from a header of this name.
+        status = {"status": str(answer.status), "Content-Type": "application/json"}
+        return answer.status, {**status, **answer.headers}, answer.payload
 
     def invoke_in_process(
         self: Any, body: str, _request_headers: Any, response_headers: Any
@@ -71,10 +69,9 @@ def _qualifier(response: Any) -> str | None:
     return str(values[0]) if values[0] else None
 
 
-def _refusal(error: InvokeError) -> tuple[int, dict[str, str], bytes]:
+def _refusal(error: InvokeError) -> Answer:
     body = {"Type": "User", "message": str(error), **error.details}
-    headers = {"Content-Type": "application/json", "x-amzn-ErrorType": error.code}
-    return error.status, headers, json.dumps(body).encode()
+    return Answer(error.status, json.dumps(body).encode(), {"x-amzn-ErrorType": error.code})
 
 
 def _keep_configuration(backend: Any, function: Any, image_config: Any) -> None:

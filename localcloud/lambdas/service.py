@@ -2,18 +2,15 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from localcloud.errors import CloudError
-from localcloud.events.outbox import Delivery, Outbox
 from localcloud.lambdas.function import Function
 from localcloud.lambdas.outcome import MAX_ASYNC_PAYLOAD, MAX_PAYLOAD, Outcome
 from localcloud.lambdas.pool import ThrottledError
 from localcloud.lambdas.runtime import LambdaRuntime
-
-ASYNCHRONOUS = "lambda"
 
 
 class InvokeError(CloudError):
@@ -64,13 +61,17 @@ class LambdaService:
     ----------
     runtime
         Runs the functions.
-    outbox
-        Keeps asynchronous invocations until they are done.
+
+    Attributes
+    ----------
+    accept_later
+        Takes an asynchronous invocation, `(function ARN, event as JSON text)`, and returns when it
+        is safely kept. The event services set it; without them such a call is refused.
     """
 
-    def __init__(self, runtime: LambdaRuntime, outbox: Outbox) -> None:
+    def __init__(self, runtime: LambdaRuntime) -> None:
         self._runtime = runtime
-        self._outbox = outbox
+        self.accept_later: Callable[[str, str], None] | None = None
 
     def invoke(self, function: Function, event: bytes, headers: Mapping[str, str]) -> Answer:
         """Answer an Invoke call; `headers` are the request's, names in lower case.
@@ -84,8 +85,7 @@ class LambdaService:
         if kind == "DryRun":
             return Answer(204)
         if kind == "Event":
-            self._outbox.enqueue(asynchronous(function.arn, event.decode()))
-            return Answer(202)
+            return self._accept(function, event)
         if kind != "RequestResponse":
             raise InvokeError(
                 400,
@@ -99,6 +99,14 @@ class LambdaService:
         if headers.get("x-amz-log-type") == "Tail":
             found["X-Amz-Log-Result"] = base64.b64encode(outcome.log_tail).decode()
         return Answer(200, outcome.payload, found)
+
+    def _accept(self, function: Function, event: bytes) -> Answer:
+        if self.accept_later is None:
+            raise InvokeError(
+                500, "ServiceException", "this cloud has no event services to invoke it later"
+            )
+        self.accept_later(function.arn, event.decode())
+        return Answer(202)
 
     def run(self, function: Function, event: bytes, client_context: str | None = None) -> Outcome:
         """Run a function now; raises `InvokeError` when it cannot be run at all."""
@@ -118,11 +126,6 @@ class LambdaService:
     def close(self) -> None:
         """End the runtime."""
         self._runtime.close()
-
-
-def asynchronous(function_arn: str, event: str) -> Delivery:
-    """Return the delivery of an event (JSON text) to a function, to be invoked later."""
-    return Delivery(ASYNCHRONOUS, {"function": function_arn, "event": event})
 
 
 def _check(event: bytes, quota: int) -> None:
