@@ -4,8 +4,10 @@ All three follow the same months from the same first fill, through the one simul
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from trading.backtest.metrics import summarize, value_at_risk
 from trading.backtest.simulator import hold
@@ -57,9 +59,11 @@ def month_performance(
         nav=levels["nav"],
         benchmark=levels["benchmark"],
         equal_weight=levels["equal_weight"],
-        net_return=_change(levels["nav"], before and before.nav),
-        benchmark_return=_change(levels["benchmark"], before and before.benchmark),
-        equal_weight_return=_change(levels["equal_weight"], before and before.equal_weight),
+        net_return=_change(levels["nav"], before.nav if before else None),
+        benchmark_return=_change(levels["benchmark"], before.benchmark if before else None),
+        equal_weight_return=_change(
+            levels["equal_weight"], before.equal_weight if before else None
+        ),
         turnover=turnover,
         costs=costs,
         names=int((target > 0.0).sum()),
@@ -121,7 +125,7 @@ def _levels(
     }
 
 
-def _tradable_weights(dataset: Dataset, rows: IntArray, parts: FloatArray) -> FloatArray:
+def _tradable_weights(dataset: Dataset, rows: IntArray, parts: npt.NDArray[Any]) -> FloatArray:
     """Return weights `(M, S)` in proportion to `parts` (D, S) over the names eligible then."""
     known = np.maximum(np.searchsorted(dataset.decisions, rows, side="right") - 1, 0)
     wanted = np.where(dataset.eligible[known], np.nan_to_num(parts[known]), 0.0).astype(np.float64)
@@ -133,6 +137,6 @@ def _change(level: float | None, before: float | None) -> float | None:
     return None if level is None or before is None else level / before - 1.0
 
 
-def _finite(value: FloatArray | float) -> float | None:
+def _finite(value: Any) -> float | None:
     plain = float(value)
     return plain if np.isfinite(plain) else None
