@@ -10,6 +10,7 @@ Cash earns nothing. A held name without a return stays at its last value and lea
 decision. A purchase of a name that has no return on the fill row is not filled and stays in cash.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,8 @@ IntArray = npt.NDArray[np.int64]
 AnyFloats = npt.NDArray[np.floating[Any]]
 BoolArray = npt.NDArray[np.bool_]
 
+Chooser = Callable[[int, FloatArray, float], FloatArray]
+
 FILL = "next_close"
 FILL_DELAY = 1
 WEIGHT_TOLERANCE = 1e-6
@@ -37,6 +40,7 @@ class Holding:
     ----------
     net_returns, gross_returns : (..., h) float64, simple, daily
     end_weights : (..., S) float64, drifted to the last row; the rest to 1 is cash
+    filled_weights : (..., S) float64, right after the fill
     turnover : (...) one way: the larger of what was bought and what was sold
     costs : (...) fraction of the net asset value before the fill
     """
@@ -44,6 +48,7 @@ class Holding:
     net_returns: FloatArray
     gross_returns: FloatArray
     end_weights: FloatArray
+    filled_weights: FloatArray
     turnover: FloatArray
     costs: FloatArray
 
@@ -56,7 +61,9 @@ class Simulation:
     ----------
     session_rows : (T',) rows of the returns that were earned
     net_returns, gross_returns : (T',) float64, simple, daily
+    offsets : (D + 1,) decision i earned `net_returns[offsets[i]:offsets[i + 1]]`
     turnover, costs : (D,) per decision, see `Holding`; 0 where nothing was filled
+    names : (D,) int64, names held right after the fill
     filled : (D,) bool, whether the decision was filled and earned at least one row
     end_weights : (S,) drifted to the last row
     delisted : names whose last return (up to the end row) came while they were held
@@ -66,8 +73,10 @@ class Simulation:
     session_rows: IntArray
     net_returns: FloatArray
     gross_returns: FloatArray
+    offsets: IntArray
     turnover: FloatArray
     costs: FloatArray
+    names: IntArray
     filled: BoolArray
     end_weights: FloatArray
     delisted: int
@@ -151,7 +160,7 @@ def hold(
     bought = np.maximum(traded, 0.0).sum(axis=-1)
     sold = np.maximum(-traded, 0.0).sum(axis=-1)
     end = _drifted(goal, paths[-1]) if len(paths) else goal
-    return Holding(net, gross, end, np.maximum(bought, sold), paid)
+    return Holding(net, gross, end, goal, np.maximum(bought, sold), paid)
 
 
 def simulate(
@@ -165,19 +174,51 @@ def simulate(
     end_row: int | None = None,
     start_weights: npt.ArrayLike | None = None,
 ) -> Simulation:
-    """Follow a sequence of target portfolios day by day.
+    """Follow a sequence of target portfolios `(D, S)` day by day; see `follow`."""
+    goals = np.asarray(targets, dtype=np.float64)
+    grid = np.asarray(returns)
+    if goals.shape != (np.size(decisions), *grid.shape[1:]):
+        raise DataError(
+            f"expected returns (T, S) and targets (D, S); got {grid.shape} and {goals.shape} "
+            f"for {np.size(decisions)} decisions"
+        )
+    return follow(
+        grid,
+        decisions,
+        lambda i, _held, _nav: goals[i],
+        costs,
+        dollar_volume,
+        volatility,
+        end_row=end_row,
+        start_weights=start_weights,
+    )
+
+
+def follow(
+    returns: npt.ArrayLike,
+    decisions: npt.ArrayLike,
+    choose: Chooser,
+    costs: CostModel,
+    dollar_volume: npt.ArrayLike,
+    volatility: npt.ArrayLike,
+    *,
+    end_row: int | None = None,
+    start_weights: npt.ArrayLike | None = None,
+) -> Simulation:
+    """Follow decisions that depend on what is held, day by day.
 
     Parameters
     ----------
     returns : (T, S) simple daily returns, NaN where there is none
     decisions : (D,) strictly increasing rows; each fills at the close of the row after it
-    targets : (D, S) weights, >= 0, each row's sum <= 1
+    choose : answers the target weights `(S,)` of decision `i`, given the weights held and the net
+        asset value (1 at the start) at the close of its row
     costs : the cost model; its capital is the net asset value at the start
-    dollar_volume, volatility : (D, S), as known at each decision
+    dollar_volume, volatility : broadcast to (D, S), as known at each decision
     end_row : last row that counts; later rows are not looked at. Default: the last row
     start_weights : (S,) weights held at the first fill; default all cash
 
-    Decisions whose position has not earned a row by `end_row` are not filled.
+    Decisions whose position has not earned a row by `end_row` are not filled, and not asked for.
 
     Raises
     ------
@@ -186,49 +227,94 @@ def simulate(
     """
     grid = np.asarray(returns)
     rows = np.asarray(decisions, dtype=np.int64)
-    goals = np.asarray(targets, dtype=np.float64)
-    last = _checked_end(grid, rows, goals, end_row)
-    volume = np.broadcast_to(np.asarray(dollar_volume), goals.shape)
-    sigma = np.broadcast_to(np.asarray(volatility), goals.shape)
-    weights = np.zeros(grid.shape[1]) if start_weights is None else np.asarray(start_weights)
-    weights = require_weights(weights, "start weights")
+    last = _checked_end(grid, rows, end_row)
+    shape = (len(rows), grid.shape[1])
+    volume = np.broadcast_to(np.asarray(dollar_volume), shape)
+    sigma = np.broadcast_to(np.asarray(volatility), shape)
+    book = _Book.open(grid, last, start_weights)
     fills = rows + FILL_DELAY
     exits = np.minimum(np.append(fills[1:], last), last)
     filled = fills < exits
     turnover, paid = np.zeros(len(rows)), np.zeros(len(rows))
-    net: list[FloatArray] = []
-    gross: list[FloatArray] = []
-    nav, gone = 1.0, np.zeros(grid.shape[1], dtype=bool)
-    final = _last_return(grid[: last + 1])
+    names, earned = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.int64)
     for i in np.flatnonzero(filled):
-        fill, leave = int(fills[i]), int(exits[i])
-        held = hold(
-            grid[fill + 1 : leave + 1],
-            goals[i],
-            weights,
-            costs,
-            volume[i],
-            sigma[i],
-            nav_usd=nav * costs.capital_usd,
-            fillable=np.isfinite(grid[fill]),
-        )
-        net.append(held.net_returns)
-        gross.append(held.gross_returns)
+        target = choose(int(i), *book.at(int(rows[i])))
+        held = book.trade(int(fills[i]), int(exits[i]), target, costs, volume[i], sigma[i])
         turnover[i], paid[i] = held.turnover, held.costs
-        nav *= float(np.prod(1.0 + held.net_returns))
-        weights = held.end_weights
-        gone |= (weights > 0.0) & (final < leave)
+        names[i], earned[i] = (held.filled_weights > 0.0).sum(), len(held.net_returns)
     first = int(fills[filled][0]) + 1 if filled.any() else last + 1
     return Simulation(
         session_rows=np.arange(first, last + 1, dtype=np.int64),
-        net_returns=np.concatenate(net) if net else np.empty(0),
-        gross_returns=np.concatenate(gross) if gross else np.empty(0),
+        net_returns=np.concatenate([np.empty(0), *book.net]),
+        gross_returns=np.concatenate([np.empty(0), *book.gross]),
+        offsets=np.concatenate([[0], np.cumsum(earned)]),
         turnover=turnover,
         costs=paid,
+        names=names,
         filled=filled,
-        end_weights=weights,
-        delisted=int(gone.sum()),
+        end_weights=book.weights,
+        delisted=int(book.gone.sum()),
     )
+
+
+@dataclass(slots=True)
+class _Book:
+    """The portfolio between fills: weights after the last fill, and now, at the next one."""
+
+    grid: AnyFloats
+    filled_row: int
+    filled_weights: FloatArray
+    filled_nav: float
+    weights: FloatArray
+    nav: float
+    last_return: IntArray
+    gone: BoolArray
+    net: list[FloatArray]
+    gross: list[FloatArray]
+
+    @classmethod
+    def open(cls, grid: AnyFloats, last: int, start_weights: npt.ArrayLike | None) -> "_Book":
+        start = np.zeros(grid.shape[1]) if start_weights is None else start_weights
+        weights = require_weights(start, "start weights")
+        gone = np.zeros(grid.shape[1], dtype=bool)
+        final = _last_return(grid[: last + 1])
+        return cls(grid, last + 1, weights, 1.0, weights, 1.0, final, gone, [], [])
+
+    def at(self, row: int) -> tuple[FloatArray, float]:
+        """Return weights and net asset value at the close of a row before the next fill."""
+        rows = self.grid[self.filled_row + 1 : row + 1]
+        if not len(rows) or not self.net:
+            return self.filled_weights.copy(), self.filled_nav
+        growth = float(np.prod(1.0 + self.net[-1][: len(rows)]))
+        return drift(self.filled_weights, rows), self.filled_nav * growth
+
+    def trade(
+        self,
+        fill: int,
+        leave: int,
+        target: FloatArray,
+        costs: CostModel,
+        volume: AnyFloats,
+        sigma: AnyFloats,
+    ) -> Holding:
+        """Fill a target at the close of row `fill` and hold it to the close of row `leave`."""
+        held = hold(
+            self.grid[fill + 1 : leave + 1],
+            target,
+            self.weights,
+            costs,
+            volume,
+            sigma,
+            nav_usd=self.nav * costs.capital_usd,
+            fillable=np.isfinite(self.grid[fill]),
+        )
+        self.net.append(held.net_returns)
+        self.gross.append(held.gross_returns)
+        self.filled_row, self.filled_weights, self.filled_nav = fill, held.filled_weights, self.nav
+        self.weights = held.end_weights
+        self.nav *= float(np.prod(1.0 + held.net_returns))
+        self.gone |= (held.filled_weights > 0.0) & (self.last_return < leave)
+        return held
 
 
 def require_weights(weights: npt.ArrayLike, what: str) -> FloatArray:
@@ -245,12 +331,9 @@ def require_weights(weights: npt.ArrayLike, what: str) -> FloatArray:
     return np.asarray(checked / np.maximum(total, 1.0))
 
 
-def _checked_end(grid: AnyFloats, rows: IntArray, goals: FloatArray, end_row: int | None) -> int:
-    if grid.ndim != 2 or goals.shape != (len(rows), grid.shape[1]):
-        raise DataError(
-            f"expected returns (T, S) and targets (D, S); got {grid.shape} and {goals.shape} "
-            f"for {len(rows)} decisions"
-        )
+def _checked_end(grid: AnyFloats, rows: IntArray, end_row: int | None) -> int:
+    if grid.ndim != 2 or rows.ndim != 1:
+        raise DataError(f"expected returns (T, S) and rows (D,), got {grid.shape}, {rows.shape}")
     last = len(grid) - 1 if end_row is None else end_row
     if not 0 <= last < len(grid):
         raise DataError(f"end_row {last} lies outside the {len(grid)} rows of returns")

@@ -1,0 +1,271 @@
+"""The deployment gate: what a challenger must show out of sample, and against whom.
+
+A rejection is a normal outcome of a month. Every check has its value, its threshold and a sentence;
+every figure is given for every contender, over the same months, net of costs.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from trading.backtest.metrics import annual_turnover, summarize
+from trading.config import GateSettings
+from trading.errors import DataError
+from trading.evaluation.baselines import EQUAL_WEIGHT
+from trading.evaluation.bootstrap import paired_p_value
+from trading.evaluation.track import Track
+
+CANDIDATE = "candidate"
+CHAMPION = "champion"
+
+
+class Record(BaseModel):
+    """A frozen part of the verdict; a number is finite, or None for "no data"."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Figures(Record):
+    """The figures of one contender; returns are net of costs, ratios annualised.
+
+    Attributes
+    ----------
+    label : who it is
+    months : months it was judged on
+    annual_return, volatility, sharpe, sharpe_error, sortino, max_drawdown, calmar : see
+        `backtest.metrics`
+    annual_turnover : one way, a year
+    annual_costs : of net asset value, a year
+    hit_rate : share of months with a positive return
+    information_coefficient : mean over the months; None without scores
+    names : mean number of names held; None for an index
+    delisted : names that left the market while they were held
+    excess_return : the candidate's annual return less this one's, over the same months
+    p_value : one-sided, paired block bootstrap of the candidate against this one
+    """
+
+    label: str
+    months: int
+    annual_return: float | None
+    volatility: float | None
+    sharpe: float | None
+    sharpe_error: float | None
+    sortino: float | None
+    max_drawdown: float | None
+    calmar: float | None
+    annual_turnover: float | None
+    annual_costs: float | None
+    hit_rate: float | None
+    information_coefficient: float | None
+    names: float | None
+    delisted: int
+    excess_return: float | None = None
+    p_value: float | None = None
+
+
+class Check(Record):
+    """One condition: the value found, the threshold, whether it holds, and why, in a sentence."""
+
+    name: str
+    value: float | None
+    threshold: float
+    passed: bool
+    reason: str
+
+
+class Verdict(Record):
+    """What the gate says of a challenger.
+
+    Attributes
+    ----------
+    passed : whether every check holds
+    summary : one sentence
+    reasons : the sentences of the checks that failed
+    checks : all checks
+    figures : by contender: `candidate`, each baseline, `champion` where there is one
+    months : the months judged, `YYYY-MM`
+    monthly_returns : by contender, one net return for each of its months
+    fill : the fill rule
+    """
+
+    passed: bool
+    summary: str
+    reasons: tuple[str, ...]
+    checks: tuple[Check, ...]
+    figures: dict[str, Figures]
+    months: tuple[str, ...]
+    monthly_returns: dict[str, dict[str, float]]
+    fill: str
+
+
+def judge(
+    challenger: Track,
+    baselines: Mapping[str, Track],
+    champion: Track | None,
+    settings: GateSettings,
+    *,
+    paired: Track | None = None,
+) -> Verdict:
+    """Judge a challenger by its out-of-sample track.
+
+    Parameters
+    ----------
+    challenger : its out-of-fold track
+    baselines : by name, over the challenger's sessions; `equal_weight` must be among them
+    champion : its track from stored scores; None where there is none
+    settings : the thresholds
+    paired : the challenger replayed over the champion's months, from cash as the champion is;
+        without it, the challenger's own track is cut to the months of both
+
+    Raises
+    ------
+    DataError
+        A baseline is missing or was not simulated over the challenger's sessions.
+    """
+    if EQUAL_WEIGHT not in baselines:
+        raise DataError(f"the gate needs the baseline {EQUAL_WEIGHT}, got {sorted(baselines)}")
+    figures = {CANDIDATE: figures_of(challenger)}
+    for name, track in baselines.items():
+        figures[name] = figures_of(track, against=challenger, samples=settings.bootstrap_samples)
+    checks = [*_own_checks(figures[CANDIDATE], settings)]
+    checks += [_excess_check(name, figures[name], settings) for name in baselines]
+    checks.append(_confidence_check(figures[EQUAL_WEIGHT], settings))
+    tracks = {CANDIDATE: challenger, **baselines}
+    if champion is not None:
+        common = [month for month in champion.months if month in challenger.months]
+        rival = champion.restricted(common)
+        own = (challenger if paired is None else paired).restricted(common)
+        figures[CHAMPION] = figures_of(rival, against=own, samples=settings.bootstrap_samples)
+        checks.append(_champion_check(figures[CHAMPION], settings))
+        tracks[CHAMPION] = rival
+    reasons = tuple(check.reason for check in checks if not check.passed)
+    return Verdict(
+        passed=not reasons,
+        summary=_summary(checks, figures[CANDIDATE].months),
+        reasons=reasons,
+        checks=tuple(checks),
+        figures=figures,
+        months=challenger.months,
+        monthly_returns={name: _by_month(track) for name, track in tracks.items()},
+        fill=challenger.fill,
+    )
+
+
+def figures_of(track: Track, *, against: Track | None = None, samples: int = 0) -> Figures:
+    """Return the figures of a track and, with `against`, that candidate's lead over it.
+
+    Raises `DataError` when the two are not of the same sessions.
+    """
+    performance = summarize(track.net_returns)
+    monthly = track.monthly_returns
+    known = track.information[np.isfinite(track.information)]
+    excess, p_value = None, None
+    if against is not None:
+        if not np.array_equal(against.sessions, track.sessions):
+            raise DataError(
+                f"{against.name} and {track.name} were not simulated over the same sessions"
+            )
+        own = summarize(against.net_returns).cagr
+        if own is not None and performance.cagr is not None:
+            excess = own - performance.cagr
+        p_value = paired_p_value(against.net_returns, track.net_returns, samples)
+    return Figures(
+        label=track.label,
+        months=len(track.months),
+        annual_return=performance.cagr,
+        volatility=performance.volatility,
+        sharpe=performance.sharpe,
+        sharpe_error=performance.sharpe_error,
+        sortino=performance.sortino,
+        max_drawdown=performance.max_drawdown,
+        calmar=performance.calmar,
+        annual_turnover=annual_turnover(track.turnover) if len(monthly) else None,
+        annual_costs=annual_turnover(track.costs) if len(monthly) else None,
+        hit_rate=float((monthly > 0.0).mean()) if len(monthly) else None,
+        information_coefficient=float(known.mean()) if len(known) else None,
+        names=float(track.names.mean()) if track.names.any() else None,
+        delisted=track.delisted,
+        excess_return=excess,
+        p_value=p_value,
+    )
+
+
+def _own_checks(found: Figures, settings: GateSettings) -> list[Check]:
+    months = Check(
+        name="months",
+        value=found.months,
+        threshold=settings.min_months,
+        passed=found.months >= settings.min_months,
+        reason=f"{found.months} out-of-sample months, {settings.min_months} are needed",
+    )
+    return [
+        months,
+        _at_least("sharpe", found.sharpe, settings.min_sharpe, "Sharpe ratio", "{:.2f}"),
+        _at_most(
+            "max_drawdown", found.max_drawdown, settings.max_drawdown, "maximum drawdown", "{:.1%}"
+        ),
+        _at_least(
+            "information_coefficient",
+            found.information_coefficient,
+            settings.min_information_coefficient,
+            "mean information coefficient",
+            "{:.3f}",
+        ),
+    ]
+
+
+def _excess_check(name: str, found: Figures, settings: GateSettings) -> Check:
+    what = f"annual return over {name.replace('_', ' ')}"
+    return _at_least(
+        f"excess_return.{name}", found.excess_return, settings.min_excess_return, what, "{:+.1%}"
+    )
+
+
+def _confidence_check(found: Figures, settings: GateSettings) -> Check:
+    what = "bootstrap p-value against equal weight"
+    return _at_most("confidence", found.p_value, settings.max_confidence_p, what, "{:.3f}")
+
+
+def _champion_check(found: Figures, settings: GateSettings) -> Check:
+    name = "champion_margin"
+    if found.months < settings.min_months:
+        return Check(
+            name=name,
+            value=found.excess_return,
+            threshold=settings.champion_margin,
+            passed=True,
+            reason=f"only {found.months} month(s) in common with the champion's stored scores: "
+            "the baselines alone decide",
+        )
+    what = "annual return over the champion"
+    return _at_least(name, found.excess_return, settings.champion_margin, what, "{:+.1%}")
+
+
+def _at_least(name: str, value: float | None, limit: float, what: str, form: str) -> Check:
+    passed = value is not None and value >= limit
+    return _compared(name, value, limit, passed, what, form, "at least")
+
+
+def _at_most(name: str, value: float | None, limit: float, what: str, form: str) -> Check:
+    passed = value is not None and value <= limit
+    return _compared(name, value, limit, passed, what, form, "at most")
+
+
+def _compared(
+    name: str, value: float | None, limit: float, passed: bool, what: str, form: str, side: str
+) -> Check:
+    found = "no data" if value is None else form.format(value)
+    reason = f"{what}: {found}, {side} {form.format(limit)} is needed"
+    return Check(name=name, value=value, threshold=limit, passed=passed, reason=reason)
+
+
+def _summary(checks: list[Check], months: int) -> str:
+    failed = sum(not check.passed for check in checks)
+    if not failed:
+        return f"Passed: all {len(checks)} checks over {months} out-of-sample months hold."
+    return f"Rejected: {failed} of {len(checks)} checks over {months} out-of-sample months fail."
+
+
+def _by_month(track: Track) -> dict[str, float]:
+    return dict(zip(track.months, map(float, track.monthly_returns), strict=True))
