@@ -1,7 +1,9 @@
 """The trading calendar: sessions of the exchange, months and their first sessions."""
 
+import warnings
 from datetime import date, datetime, time
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import exchange_calendars
@@ -9,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from trading.errors import DataError
+from trading.errors import ConfigurationError, DataError
 
 FIRST_DAY = date(1990, 1, 1)
 LAST_DAY = date(2035, 12, 31)
@@ -17,9 +19,25 @@ DEFAULT_EXCHANGE = "XNYS"
 
 
 @lru_cache(maxsize=4)
+def _calendar(exchange: str) -> Any:
+    with warnings.catch_warnings():
+        # exchange_calendars 4.13 reads Series.values of zoned stamps, which pandas 3.1 deprecates.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            return exchange_calendars.get_calendar(
+                exchange, start=str(FIRST_DAY), end=str(LAST_DAY)
+            )
+        except exchange_calendars.errors.InvalidCalendarName as error:
+            raise ConfigurationError(
+                f"data.exchange {exchange!r} is not a calendar of exchange_calendars; "
+                "expected a code such as XNYS"
+            ) from error
+
+
+@lru_cache(maxsize=4)
 def _sessions(exchange: str) -> npt.NDArray[np.datetime64]:
-    calendar = exchange_calendars.get_calendar(exchange, start=str(FIRST_DAY), end=str(LAST_DAY))
-    return np.asarray(calendar.sessions.to_numpy(), dtype="datetime64[D]")
+    return np.asarray(_calendar(exchange).sessions.to_numpy(), dtype="datetime64[D]")
 
 
 def _checked(day: date) -> date:
@@ -78,8 +96,10 @@ def is_month_start(day: date, exchange: str = DEFAULT_EXCHANGE) -> bool:
 
 def session_close(day: date, exchange: str = DEFAULT_EXCHANGE) -> datetime:
     """Return the closing time of the session `day`, in UTC."""
-    calendar = exchange_calendars.get_calendar(exchange, start=str(FIRST_DAY), end=str(LAST_DAY))
-    return calendar.session_close(pd.Timestamp(day)).to_pydatetime()  # type: ignore[no-any-return]
+    if not is_session(day, exchange):
+        raise DataError(f"{day} is not a session of {exchange}; it has no close")
+    close = _calendar(exchange).session_close(pd.Timestamp(day))
+    return close.to_pydatetime()  # type: ignore[no-any-return]
 
 
 def today(timezone: str = "America/New_York", now: datetime | None = None) -> date:

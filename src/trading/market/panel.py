@@ -74,8 +74,9 @@ class Panel:
         column = column_of_code[codes] if len(codes) else np.empty(0, dtype=np.int64)
         keep = row_ok & (column >= 0)
         row, column = row[keep], column[keep]
-        cell = row * len(columns) + column
-        if len(np.unique(cell)) != len(cell):
+        taken = np.zeros((len(sessions), len(columns)), dtype=bool)
+        taken[row, column] = True
+        if np.count_nonzero(taken) != len(row):
             raise DataError(
                 "bars hold the same (date, symbol) more than once; deduplicate them first"
             )
@@ -88,12 +89,18 @@ class Panel:
 
     def to_bars(self) -> pd.DataFrame:
         """Return the bars frame of this panel: the cells that have a close."""
-        rows, columns = np.nonzero(~np.isnan(self.close.T))[::-1]
-        frame = {"date": self.sessions[rows].astype("datetime64[s]")}
-        frame["symbol"] = np.array(self.symbols, dtype=object)[columns]
+        columns, rows = np.nonzero(~np.isnan(self.close.T))
+        order = np.argsort(np.array(self.symbols, dtype=object), kind="stable")
+        rank = np.empty(len(order), dtype=np.int64)
+        rank[order] = np.arange(len(order))
+        if not (np.diff(rank) > 0).all():
+            by_symbol = np.argsort(rank[columns], kind="stable")
+            columns, rows = columns[by_symbol], rows[by_symbol]
+        names = pd.Series(self.symbols, dtype="str")
+        frame: dict[str, object] = {"date": self.sessions[rows].astype("datetime64[s]")}
+        frame["symbol"] = names.take(columns).array
         frame |= {field: getattr(self, field)[rows, columns] for field in FIELDS}
-        bars = pd.DataFrame(frame)[list(BAR_COLUMNS)].astype({"symbol": "str"})
-        return bars.sort_values(["symbol", "date"], ignore_index=True)
+        return pd.DataFrame(frame, copy=False)[list(BAR_COLUMNS)]
 
     def before(self, day: date | np.datetime64) -> "Panel":
         """Return the sessions strictly before `day`: what was known on its morning."""

@@ -1,0 +1,106 @@
+"""The catalog of a lake: which raw batches its curated bars are made of, and their digests."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from trading.data.manifest import Manifest
+from trading.errors import DataError
+
+CATALOG_KEY = "catalog.json"
+MOST_NAMES = 8
+
+
+@dataclass(frozen=True)
+class LakeSource:
+    """Where the bars of a lake come from: one simulated market, or real sources."""
+
+    name: str
+    simulated: bool
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A raw object that the curated bars contain; a later batch restates the bars it repeats."""
+
+    id: str
+    manifest: str
+    first: str
+    last: str
+    restated: int
+
+
+@dataclass(frozen=True)
+class Session:
+    """The digest of a session's curated bars, and how many symbols have one."""
+
+    digest: str
+    bars: int
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The state of a lake; writing it is what commits an ingest.
+
+    Attributes
+    ----------
+    sources : the distinct descriptions of the sources, in the order they came
+    simulated : whether the market is invented; None for an empty lake
+    batches : raw objects in the order they were ingested
+    years : year -> SHA-256 of the curated Parquet object
+    sessions : ISO day -> `Session`
+    """
+
+    sources: tuple[str, ...] = ()
+    simulated: bool | None = None
+    batches: tuple[Batch, ...] = ()
+    years: Mapping[str, str] = field(default_factory=dict)
+    sessions: Mapping[str, Session] = field(default_factory=dict)
+
+    @property
+    def source(self) -> LakeSource | None:
+        """The source in a few words, None for an empty lake."""
+        if self.simulated is None:
+            return None
+        named = ", ".join(self.sources[:MOST_NAMES])
+        more = len(self.sources) - MOST_NAMES
+        return LakeSource(f"{named} and {more} more" if more > 0 else named, self.simulated)
+
+    def with_batch(self, manifest: Manifest, restated: int = 0) -> "Catalog":
+        """Return this catalog with one batch more; its years and sessions are not yet in it."""
+        batch = Batch(
+            id=manifest.id,
+            manifest=f"{manifest.key.rpartition('/')[0]}/manifest.json",
+            first=manifest.first.isoformat(),
+            last=manifest.last.isoformat(),
+            restated=restated,
+        )
+        new = () if manifest.source in self.sources else (manifest.source,)
+        return replace(
+            self,
+            sources=(*self.sources, *new),
+            simulated=manifest.simulated,
+            batches=(*self.batches, batch),
+        )
+
+    def to_json(self) -> bytes:
+        """Return the catalog as JSON; the same catalog gives the same bytes."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True).encode()
+
+    @classmethod
+    def from_json(cls, body: bytes) -> "Catalog":
+        """Read a catalog; raises `DataError` when it is not one."""
+        try:
+            plain: dict[str, Any] = json.loads(body)
+            return cls(
+                sources=tuple(plain["sources"]),
+                simulated=plain["simulated"],
+                batches=tuple(Batch(**batch) for batch in plain["batches"]),
+                years=dict(plain["years"]),
+                sessions={day: Session(**entry) for day, entry in plain["sessions"].items()},
+            )
+        except (ValueError, TypeError, KeyError) as error:
+            raise DataError(
+                f"{CATALOG_KEY} of the lake is broken ({error}); delete it and call Lake.rebuild()"
+            ) from error

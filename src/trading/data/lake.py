@@ -1,0 +1,339 @@
+"""The lake: raw bars that never change, and the curated bars made of them.
+
+::
+
+    data/YYYY/MM/DD/bars.parquet + manifest.json        one fetched session, immutable
+    data/imports/<id>/bars.parquet + manifest.json      many sessions at once, immutable
+    bars/year=YYYY.parquet                              curated, made of the raw batches in order
+    corporate_actions/actions.parquet                   curated corporate actions
+    catalog.json                                        which batches; digest of every session
+    benchmarks/…                                        see `trading.data.benchmark`
+
+An ingest writes the raw object, its manifest, the curated years, then the catalog, which commits
+it. A reader trusts a curated year only when its checksum is the catalog's; while another writer is
+between the two, or was killed there, the reader makes the year from the raw batches instead.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import TypeVar
+
+import numpy as np
+
+from trading.data.actions import ACTIONS_KEY, decode_actions, encode_actions, merge_actions
+from trading.data.benchmark import Benchmark, read_benchmark, write_benchmark
+from trading.data.catalog import CATALOG_KEY, Catalog, LakeSource, Session
+from trading.data.curation import differing_rows, overlay, to_panel, years_of
+from trading.data.manifest import (
+    Manifest,
+    batch_identity,
+    describe,
+    digest_of_sessions,
+    session_digests,
+)
+from trading.data.parquet import BarColumns, decode_bars, encode_bars
+from trading.data.providers.base import FetchResult
+from trading.data.store.base import ObjectStore
+from trading.errors import ConflictError, DataError, NotFoundError
+from trading.market.bars import CorporateAction
+from trading.market.panel import Panel, SessionArray
+
+__all__ = ["Lake", "LakeSource"]
+
+ATTEMPTS = 20
+Answer = TypeVar("Answer")
+
+
+class Lake:
+    """Market data in an object store.
+
+    Every write is atomic and conditional: two writers at once both succeed, one after the other,
+    and ingesting the same content again writes nothing.
+
+    Parameters
+    ----------
+    store : where the objects are
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def ingest(self, fetched: FetchResult, *, simulated: bool) -> Manifest:
+        """Add the bars and actions of a fetch and return the manifest of their raw object.
+
+        A row whose symbol and session the lake already holds replaces the curated one; the raw
+        objects of both stay. Raises `DataError` when there are no bars, or when the lake holds
+        another kind of market: simulated and real bars never mix, nor do two simulated markets.
+        """
+        bars = BarColumns.from_bars(fetched.bars)
+        if not len(bars):
+            raise DataError(f"{fetched.report.source} gave no bars; there is nothing to ingest")
+        self._check_source(self._catalog()[0], fetched.report.source, simulated)
+        identity = batch_identity(bars, fetched.actions)
+        manifest = self._write_raw(fetched, bars, identity, simulated)
+        self._retrying(lambda: self._commit(manifest, bars, fetched.actions))
+        return manifest
+
+    def panel(self, *, before: date, start: date | None = None) -> Panel:
+        """Return the curated bars of every symbol from `start` to the session before `before`.
+
+        The symbols are those with a bar in that time, sorted. Raises `DataError` when there is
+        none.
+        """
+        catalog, _ = self._catalog()
+        first = start or date.min
+        days = [day for day in catalog.sessions if first.isoformat() <= day < before.isoformat()]
+        if not days:
+            raise DataError(
+                f"{self._store.uri} holds no bars from {start or 'its beginning'} to before "
+                f"{before}; it holds {_span(catalog)}"
+            )
+        years = sorted({day[:4] for day in days})
+        parts = [self._year(catalog, year) for year in years]
+        return to_panel(parts, min(days), max(days))
+
+    def sessions(self) -> SessionArray:
+        """Return the sessions held, `(T,) datetime64[D]`, ascending."""
+        return np.array(sorted(self._catalog()[0].sessions), dtype="datetime64[D]")
+
+    def data_hash(self, before: date) -> str:
+        """Return a SHA-256 that identifies the bars of `panel(before=before)`.
+
+        It is made of one digest a session: neither later bars nor the batches in which bars
+        arrived change it.
+        """
+        held = self._catalog()[0].sessions
+        return digest_of_sessions(
+            {day: entry.digest for day, entry in held.items() if day < before.isoformat()}
+        )
+
+    def source(self) -> LakeSource | None:
+        """Return where the bars come from, None for an empty lake."""
+        return self._catalog()[0].source
+
+    def manifests(self) -> tuple[Manifest, ...]:
+        """Return the manifests of the batches in the order they were ingested."""
+        return tuple(self._manifest(batch.manifest) for batch in self._catalog()[0].batches)
+
+    def corporate_actions(self, *, before: date) -> tuple[CorporateAction, ...]:
+        """Return the corporate actions effective strictly before `before`, by date and symbol."""
+        try:
+            held = decode_actions(self._store.get(ACTIONS_KEY).body)
+        except NotFoundError:
+            return ()
+        return tuple(action for action in held if action.ex_date < before)
+
+    def ingest_benchmark(self, benchmark: Benchmark) -> None:
+        """Keep a benchmark; it takes the place of the one before.
+
+        Raises `DataError` when the lake holds a simulated market, which no real index measures.
+        """
+        source = self.source()
+        if source and source.simulated:
+            raise DataError(
+                f"{self._store.uri} holds a {source.name}; the real benchmark {benchmark.symbol} "
+                "cannot measure it: leave --benchmark out, or set another TRADING_HOME"
+            )
+        write_benchmark(self._store, benchmark)
+
+    def benchmark(self, *, before: date) -> tuple[str, Panel] | None:
+        """Return the benchmark's name and its bars before `before`, None when there is none."""
+        held = read_benchmark(self._store)
+        return None if held is None else (held.symbol, held.panel().before(before))
+
+    def rebuild(self) -> int:
+        """Make the catalog and the curated years again from the raw batches.
+
+        Batches keep the order of the catalog; those it does not list (all of them when it was
+        lost) follow by their last and first session. Returns how many years were written anew.
+        """
+        return self._retrying(self._rebuild)
+
+    def _rebuild(self) -> int:
+        catalog, tag = self._catalog()
+        listed = {batch.manifest for batch in catalog.batches}
+        keys = [k for k in self._store.keys("data/") if k.endswith("/manifest.json")]
+        found = [self._manifest(key) for key in keys if key not in listed]
+        for manifest in sorted(found, key=lambda m: (m.last, m.first, m.id)):
+            self._check_source(catalog, manifest.source, manifest.simulated)
+            catalog = catalog.with_batch(manifest)
+        years = {
+            str(year)
+            for batch in catalog.batches
+            for year in range(int(batch.first[:4]), int(batch.last[:4]) + 1)
+        }
+        made = {year: self._from_raw(catalog, year) for year in sorted(years)}
+        return self._store_years(catalog, tag, {y: rows for y, rows in made.items() if len(rows)})
+
+    def _catalog(self) -> tuple[Catalog, str | None]:
+        try:
+            held = self._store.get(CATALOG_KEY)
+        except NotFoundError:
+            return Catalog(), None
+        return Catalog.from_json(held.body), held.etag
+
+    def _manifest(self, key: str) -> Manifest:
+        return Manifest.from_json(self._store.get(key).body, key)
+
+    def _check_source(self, catalog: Catalog, source: str, simulated: bool) -> None:
+        held = catalog.source
+        if simulated and (benchmark := read_benchmark(self._store)) is not None:
+            raise DataError(
+                f"{self._store.uri} holds the real benchmark {benchmark.symbol}, which cannot "
+                f"measure the {source}: set another TRADING_HOME"
+            )
+        if held is None:
+            return
+        if held.simulated != simulated or (simulated and held.name != source):
+            kinds = {True: "simulated", False: "real"}
+            raise DataError(
+                f"{self._store.uri} holds {kinds[held.simulated]} bars ({held.name}); "
+                f"{kinds[simulated]} bars ({source}) would mix with them: set another TRADING_HOME"
+            )
+
+    def _write_raw(
+        self, fetched: FetchResult, bars: BarColumns, identity: str, simulated: bool
+    ) -> Manifest:
+        folder = self._raw_folder(bars, identity)
+        manifest_key = f"{folder}/manifest.json"
+        if self._store.exists(manifest_key):
+            return self._manifest(manifest_key)
+        key, body = f"{folder}/bars.parquet", encode_bars(bars)
+        self._put_uncommitted(key, body)
+        if fetched.actions:
+            self._put_uncommitted(f"{folder}/actions.parquet", encode_actions(fetched.actions))
+        manifest = describe(
+            fetched, bars, identity=identity, key=key, body=body, simulated=simulated
+        )
+        try:
+            self._store.put(manifest_key, manifest.to_json(), if_absent=True)
+        except ConflictError:
+            held = self._manifest(manifest_key)
+            if held.id != identity:
+                raise
+            return held
+        return manifest
+
+    def _raw_folder(self, bars: BarColumns, identity: str) -> str:
+        """A session has one folder; what restates it, and every longer batch, is an import."""
+        first, last = bars.day.min(), bars.day.max()
+        if first == last:
+            folder = f"data/{str(first).replace('-', '/')}"
+            key = f"{folder}/manifest.json"
+            if not self._store.exists(key) or self._manifest(key).id == identity:
+                return folder
+        return f"data/imports/{identity}"
+
+    def _put_uncommitted(self, key: str, body: bytes) -> None:
+        """Write a raw object that has no manifest yet, over what a killed ingest left of it."""
+        try:
+            self._store.put(key, body, if_absent=True)
+        except ConflictError:
+            left = self._store.get(key)
+            if left.body != body:
+                self._store.put(key, body, if_match=left.etag)
+
+    def _commit(
+        self, manifest: Manifest, bars: BarColumns, actions: tuple[CorporateAction, ...]
+    ) -> None:
+        catalog, tag = self._catalog()
+        self._check_source(catalog, manifest.source, manifest.simulated)
+        if any(batch.id == manifest.id for batch in catalog.batches):
+            return
+        if actions:
+            self._merge_actions(actions)
+        made: dict[str, BarColumns] = {}
+        restated = 0
+        for year, rows in years_of(bars):
+            held = self._year(catalog, year) if year in catalog.years else None
+            restated += differing_rows(held, rows) if held is not None else 0
+            made[year] = overlay([rows] if held is None else [held, rows])
+        self._store_years(catalog.with_batch(manifest, restated), tag, made)
+
+    def _store_years(
+        self, catalog: Catalog, tag: str | None, made: Mapping[str, BarColumns]
+    ) -> int:
+        sessions = {day: held for day, held in catalog.sessions.items() if day[:4] not in made}
+        years = dict(catalog.years)
+        written = 0
+        for year, rows in made.items():
+            body = encode_bars(rows)
+            years[year] = hashlib.sha256(body).hexdigest()
+            written += self._put_if_changed(_year_key(year), body)
+            for day, (digest, count) in session_digests(rows).items():
+                sessions[day] = Session(digest, count)
+        self._put_catalog(replace(catalog, years=years, sessions=sessions), tag)
+        return written
+
+    def _put_catalog(self, catalog: Catalog, tag: str | None) -> None:
+        body = catalog.to_json()
+        try:
+            self._store.put(CATALOG_KEY, body, if_absent=tag is None, if_match=tag)
+        except ConflictError:
+            # The retry of a write whose answer was lost conflicts with itself.
+            if self._store.get(CATALOG_KEY).body != body:
+                raise
+
+    def _put_if_changed(self, key: str, body: bytes) -> int:
+        try:
+            held = self._store.get(key)
+        except NotFoundError:
+            self._store.put(key, body, if_absent=True)
+            return 1
+        if held.body == body:
+            return 0
+        self._store.put(key, body, if_match=held.etag)
+        return 1
+
+    def _merge_actions(self, actions: tuple[CorporateAction, ...]) -> None:
+        try:
+            held = decode_actions(self._store.get(ACTIONS_KEY).body)
+        except NotFoundError:
+            held = ()
+        self._put_if_changed(ACTIONS_KEY, encode_actions(merge_actions(held, actions)))
+
+    def _year(self, catalog: Catalog, year: str) -> BarColumns:
+        key = _year_key(year)
+        try:
+            body = self._store.get(key).body
+        except NotFoundError:
+            body = b""
+        if hashlib.sha256(body).hexdigest() == catalog.years[year]:
+            return decode_bars(body, key)
+        return self._from_raw(catalog, year)
+
+    def _from_raw(self, catalog: Catalog, year: str) -> BarColumns:
+        parts: list[BarColumns] = []
+        for batch in catalog.batches:
+            if not batch.first[:4] <= year <= batch.last[:4]:
+                continue
+            manifest = self._manifest(batch.manifest)
+            body = self._store.get(manifest.key).body
+            if hashlib.sha256(body).hexdigest() != manifest.checksum:
+                raise DataError(
+                    f"the raw object {manifest.key} of {self._store.uri} does not match the "
+                    f"checksum of its manifest ({manifest.checksum}); restore it from a backup"
+                )
+            bars = decode_bars(body, manifest.key)
+            parts.append(bars.take(bars.day.astype("datetime64[Y]").astype(str) == year))
+        return overlay(parts)
+
+    def _retrying(self, attempt: Callable[[], Answer]) -> Answer:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return attempt()
+            except ConflictError:
+                continue
+        return attempt()
+
+
+def _year_key(year: str) -> str:
+    return f"bars/year={year}.parquet"
+
+
+def _span(catalog: Catalog) -> str:
+    if not catalog.sessions:
+        return "none at all: fetch some first"
+    return f"sessions from {min(catalog.sessions)} to {max(catalog.sessions)}"

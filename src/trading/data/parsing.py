@@ -1,0 +1,122 @@
+"""Read dates, symbols and numbers out of columns of any type."""
+
+import re
+import unicodedata
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from trading.market.panel import FloatArray, SessionArray
+
+NOT_A_DAY = np.datetime64("NaT", "D")
+SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.\-/^=+]{0,15}")
+ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?")
+GROUPED_NUMBER = re.compile(r"[+-]?\$?\d{1,3}(?:,\d{3})+(?:\.\d*)?")
+# Epoch numbers are told apart by size; anything smaller is a day written as YYYYMMDD.
+EPOCH_UNITS = ((1e17, "ns"), (1e14, "us"), (1e11, "ms"), (1e8, "s"))
+
+
+def parse_days(column: pd.Series) -> SessionArray:
+    """Return the day of each value as `(n,) datetime64[D]`, NaT where there is none.
+
+    A stamp with a time zone keeps the day of its own wall clock: services stamp a daily bar with
+    midnight in the exchange's zone. Strings are ISO days or stamps, else month-first (`1/31/2020`)
+    unless only day-first reads them all; integers are `YYYYMMDD` or epoch seconds to nanoseconds.
+    """
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        column = column.dt.tz_localize(None)
+    if column.dtype.kind == "M":
+        return column.to_numpy(dtype="datetime64[ns]").astype("datetime64[D]")
+    codes, uniques = pd.factorize(column)
+    days = np.append(_unique_days(pd.Index(uniques)), NOT_A_DAY)
+    return days[codes]
+
+
+def _unique_days(values: pd.Index) -> SessionArray:
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return _days_of_numbers(values.to_numpy(dtype=np.float64, na_value=np.nan))
+    texts = pd.Series([str(value).strip() for value in values], dtype=object)
+    iso = texts.map(lambda text: ISO_DAY.fullmatch(text) is not None).to_numpy(dtype=bool)
+    days = np.full(len(texts), NOT_A_DAY)
+    days[iso] = _as_days(pd.to_datetime(texts[iso].str[:10], format="%Y-%m-%d", errors="coerce"))
+    digits = ~iso & texts.str.fullmatch(r"\d{8,19}").to_numpy(dtype=bool)
+    days[digits] = _days_of_numbers(texts[digits].to_numpy().astype(np.float64))
+    other = ~iso & ~digits
+    if other.any():
+        first, second = (_other_days(texts[other], day_first) for day_first in (False, True))
+        days[other] = second if np.isnat(second).sum() < np.isnat(first).sum() else first
+    return days
+
+
+def _other_days(texts: pd.Series, day_first: bool) -> SessionArray:
+    formats = ("%d/%m/%Y", "%d-%m-%Y") if day_first else ("%m/%d/%Y", "%m-%d-%Y")
+    days = np.full(len(texts), NOT_A_DAY)
+    for form in (*formats, "%Y/%m/%d", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y"):
+        read = _as_days(pd.to_datetime(texts, format=form, errors="coerce"))
+        days = np.where(np.isnat(days), read, days)
+    return days
+
+
+def _as_days(stamps: pd.Series) -> SessionArray:
+    return stamps.to_numpy().astype("datetime64[D]")
+
+
+def _days_of_numbers(values: FloatArray) -> SessionArray:
+    days = np.full(len(values), NOT_A_DAY)
+    left = np.isfinite(values) & (values < 1e20)
+    for least, unit in EPOCH_UNITS:
+        these = left & (values >= least)
+        stamps = values[these].astype(np.int64).view(f"datetime64[{unit}]")
+        days[these] = stamps.astype("datetime64[D]")
+        left &= ~these
+    written = pd.Series(values[left].astype(np.int64).astype(str))
+    days[left] = _as_days(pd.to_datetime(written, format="%Y%m%d", errors="coerce"))
+    return days
+
+
+def parse_symbols(column: pd.Series) -> tuple[npt.NDArray[np.int64], tuple[str, ...], int]:
+    """Return `(codes, names, changed)`: `names` sorted, code -1 where the symbol is unusable.
+
+    A symbol is upper-cased after Unicode compatibility folding (a full-width `A` is an A); what is
+    then blank or not plain ASCII ticker text is unusable. `changed` counts the rows whose symbol
+    was spelt otherwise.
+    """
+    codes, uniques = pd.factorize(column)
+    spelt = [_spelling(value) for value in uniques]
+    cleaned = [unicodedata.normalize("NFKC", text).strip().upper() for text in spelt]
+    usable = [name if SYMBOL.fullmatch(name) else "" for name in cleaned]
+    names = sorted(set(usable) - {""})
+    position = {name: i for i, name in enumerate(names)} | {"": -1}
+    renumber = np.array([position[name] for name in usable] + [-1], dtype=np.int64)
+    altered = [bool(u) and u != s for u, s in zip(usable, spelt, strict=True)]
+    changed = int(np.count_nonzero(np.array([*altered, False])[codes]))
+    return renumber[codes], tuple(names), changed
+
+
+def _spelling(value: Any) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def parse_numbers(column: pd.Series) -> FloatArray:
+    """Return the values as `(n,) float64`, NaN where there is no number.
+
+    Strings may hold numbers, also with thousands separators (`1,234.5`) and a dollar sign.
+    """
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    unread = np.isnan(numbers) & column.notna().to_numpy(dtype=bool)
+    if unread.any():
+        codes, uniques = pd.factorize(column[unread])
+        read = np.array([_grouped_number(str(value).strip()) for value in uniques], dtype=float)
+        numbers = np.array(numbers)
+        numbers[unread] = read[codes]
+    return numbers
+
+
+def _grouped_number(text: str) -> float:
+    if GROUPED_NUMBER.fullmatch(text) or re.fullmatch(r"[+-]?\$\d+(?:\.\d*)?", text):
+        return float(text.replace(",", "").replace("$", ""))
+    return float("nan")
