@@ -7,6 +7,8 @@ See `specification.FEATURES` for what each is. What a missing or strange bar doe
   bar after a gap carries the return over the gap.
 - **zero volume**: counts as no volume in means of volume, as no value traded in the median, and is
   left out of the illiquidity mean, where it would divide by zero.
+- **a gap of more than 63 sessions**: what lies before it may be another company, so returns over
+  it are unknown and a new listing begins.
 - **unknown in the window**: a mean, median, deviation or high needs two thirds of its window, else
   it is NaN. A price that is not positive, and the logarithm of nothing (no volume in a week, no
   value traded, no move in a month), is unknown.
@@ -18,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trading.errors import DataError
-from trading.features.returns import bridged_returns
+from trading.features.returns import bridged_returns, resumption_rows
 from trading.features.specification import FEATURES
 from trading.features.windows import (
     deviation_known,
@@ -82,10 +84,12 @@ def compute_features(
         columns = slice(start, start + COLUMNS)
         part = {name: getattr(panel, name)[:last, columns].copy() for name in FIELDS}
         block = Panel(panel.sessions[:last], panel.symbols[columns], **part)
-        values = [*_from_prices(block, rows), *_from_trading(block, rows)]
-        values += _temporal(block, rows, listed[columns], removed[columns])
-        for i, value in enumerate(values):
-            features[:, columns, i] = value
+        # What a division by zero, an overflow or a logarithm of zero gives is not finite: unknown.
+        with np.errstate(all="ignore"):
+            values = [*_from_prices(block, rows), *_from_trading(block, rows)]
+            values += _temporal(block, rows, listed[columns], removed[columns])
+            for i, value in enumerate(values):
+                features[:, columns, i] = value
     features[~np.isfinite(features)] = np.nan
     return features
 
@@ -109,9 +113,15 @@ def _from_prices(panel: Panel, rows: IntArray) -> list[FloatArray]:
     """Return `return_1` to `volatility_21`."""
     close = np.where(panel.adjusted_close > 0, panel.adjusted_close, np.nan)
     price = last_known(close, STALE)
+    resumed = resumption_rows(panel.close)[rows]
     now = price[rows]
-    changes = [now / shifted(price, rows, back) - 1.0 for back in (1, 5, 21, 63, 126)]
-    momentum = shifted(price, rows, 21) / shifted(price, rows, YEAR) - 1.0
+
+    def then(back: int) -> FloatArray:
+        same_company = resumed <= rows[:, None] - back
+        return np.where(same_company, shifted(price, rows, back), np.nan)
+
+    changes = [now / then(back) - 1.0 for back in (1, 5, 21, 63, 126)]
+    momentum = shifted(price, rows, 21) / then(YEAR) - 1.0
     return [
         *changes,
         momentum,
@@ -127,8 +137,7 @@ def _rsi(price: FloatArray) -> FloatArray:
     change[1:] = np.diff(price, axis=0)
     up = exponential_mean(np.maximum(change, 0.0), 1.0 / WILDER, WILDER)
     down = exponential_mean(np.maximum(-change, 0.0), 1.0 / WILDER, WILDER)
-    with np.errstate(invalid="ignore"):
-        index = 100.0 * up / (up + down)
+    index = 100.0 * up / (up + down)
     return np.where(up + down == 0.0, 50.0, index)
 
 
@@ -140,33 +149,33 @@ def _macd_histogram(price: FloatArray) -> FloatArray:
 def _bollinger_z(price: FloatArray, rows: IntArray) -> FloatArray:
     mean = trailing(price, rows, 20, 14, mean_known)
     deviation = trailing(price, rows, 20, 14, partial(deviation_known, ddof=0))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        z = (price[rows] - mean) / deviation
+    z = (price[rows] - mean) / deviation
     return np.where(deviation > 1e-9 * mean, z, np.where(deviation >= 0.0, 0.0, np.nan))
 
 
 def _from_trading(panel: Panel, rows: IntArray) -> list[FloatArray]:
     """Return `overnight_21` to `high_252`."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        opened = np.where(panel.open > 0, panel.open, np.nan)
-        close = np.where(panel.close > 0, panel.close, np.nan)
-        night = np.full_like(close, np.nan)
-        # In dividend-adjusted prices, so that a dividend is no overnight loss.
-        adjusted_open = opened * (panel.adjusted_close / close)
-        night[1:] = np.log(adjusted_open[1:] / panel.adjusted_close[:-1])
-        traded = panel.close * panel.volume
-        moved = np.abs(bridged_returns(panel.adjusted_close))
-        impact = np.where(traded > 0, moved / traded, np.nan)
-        week = trailing(panel.volume, rows, 5, 3, mean_known)
-        quarter = trailing(panel.volume, rows, 63, 42, mean_known)
-        high = trailing(panel.high, rows, 252, 168, lambda part: np.fmax.reduce(part, axis=0))
-        return [
-            trailing(night - np.log(close / opened), rows, 21, 14, mean_known),
-            np.log(week / quarter),
-            np.log(trailing(traded, rows, 21, 14, median_known)),
-            np.log(trailing(impact, rows, 21, 14, mean_known)),
-            last_known(close, STALE)[rows] / high - 1.0,
-        ]
+    opened = np.where(panel.open > 0, panel.open, np.nan)
+    close = np.where(panel.close > 0, panel.close, np.nan)
+    night = np.full_like(close, np.nan)
+    # In dividend-adjusted prices, so that a dividend is no overnight loss.
+    adjusted_open = opened * (panel.adjusted_close / close)
+    night[1:] = np.log(adjusted_open[1:] / panel.adjusted_close[:-1])
+    traded = panel.close * panel.volume
+    moved = np.abs(bridged_returns(panel.adjusted_close))
+    impact = np.where(traded > 0, moved / traded, np.nan)
+    week = trailing(panel.volume, rows, 5, 3, mean_known)
+    quarter = trailing(panel.volume, rows, 63, 42, mean_known)
+    high = trailing(panel.high, rows, YEAR, 168, lambda part: np.fmax.reduce(part, axis=0))
+    resumed = resumption_rows(panel.close)[rows]
+    high[(resumed >= 0) & (resumed > rows[:, None] + 1 - YEAR)] = np.nan
+    return [
+        trailing(night - np.log(close / opened), rows, 21, 14, mean_known),
+        np.log(week / quarter),
+        np.log(trailing(traded, rows, 21, 14, median_known)),
+        np.log(trailing(impact, rows, 21, 14, mean_known)),
+        last_known(close, STALE)[rows] / high - 1.0,
+    ]
 
 
 def _temporal(
@@ -175,6 +184,8 @@ def _temporal(
     """Return `new_listing` and `tenure`."""
     row = rows[:, None]
     last_bar = last_bar_rows(panel)[rows]
+    resumed = resumption_rows(panel.close)[rows]
+    listed = np.where(resumed >= 0, np.maximum(listed, resumed), listed)
     is_listed = (last_bar >= 0) & (listed <= row)
     age = np.where(is_listed, row - np.where(is_listed, listed, 0), 0)
     # A name is gone once its last bar is more than STALE sessions old.

@@ -12,7 +12,7 @@ from trading.market.panel import SessionArray
 from trading.universe.liquidity import BoolArray, IntArray
 
 MONTH_SESSIONS = 21
-MOST_PHASES = 18
+MOST_PHASES = 10
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,15 @@ def decision_grid(sessions: SessionArray, as_of: date, phases: int) -> DecisionG
 
     Phase 0 decides after the last session before each calendar month, and after the very last
     session: the month to be scored. Phase k of K decides k * 21 // K sessions later. The first
-    decision is the first of its phase with `HISTORY` sessions behind it.
+    decision is the first of its phase with `HISTORY` sessions behind it. A month cut short (15
+    sessions in September 2001) may let two phases meet; the row then belongs to the lower one.
 
     Raises
     ------
     DataError
         There are fewer than `HISTORY` sessions.
     ConfigurationError
-        More than 18 phases, which a month of 19 sessions cannot hold apart.
+        More than 10 phases, which a month of 19 sessions cannot hold apart.
     """
     if not 1 <= phases <= MOST_PHASES:
         raise ConfigurationError(
@@ -63,8 +64,8 @@ def decision_grid(sessions: SessionArray, as_of: date, phases: int) -> DecisionG
     grid, of = np.concatenate(rows), np.concatenate(phase)
     keep = (grid >= HISTORY - 1) & (grid < last)
     grid, of = np.append(grid[keep], last), np.append(of[keep], np.int8(0))
-    order = np.argsort(grid, kind="stable")
-    return DecisionGrid(grid[order], of[order])
+    kept, first = np.unique(grid, return_index=True)
+    return DecisionGrid(kept, of[first])
 
 
 def next_in_phase(rows: IntArray, phases: npt.NDArray[np.int8]) -> IntArray:

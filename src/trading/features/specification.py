@@ -66,7 +66,8 @@ FEATURES: tuple[FeatureSpec, ...] = (
     ),
     FeatureSpec(
         "bollinger_z_20",
-        "Distance from the mean of 20 sessions in standard deviations (Bollinger 2001).",
+        "Distance from the mean of 20 sessions in standard deviations (Bollinger 2001); 0 where "
+        "the price did not move.",
         "(p[d] - mean20(p)) / std20(p), population standard deviation",
         20,
     ),
