@@ -1,0 +1,150 @@
+"""Lambda functions, who may call them, and what becomes of failed events."""
+
+from typing import Any
+
+from localcloud.deployer.handler import (
+    Handler,
+    Inputs,
+    Live,
+    SettingHandler,
+    found,
+    given,
+    gone,
+    handles,
+)
+
+
+@handles("aws:lambda/function:Function")
+class Function(Handler):
+    """A function of package type Image; the image's command names its handler."""
+
+    replace_on = frozenset({"name", "packageType"})
+
+    def identify(self, inputs: Inputs) -> str | None:
+        """Return the function's name."""
+        return str(inputs["name"])
+
+    def read(self, identity: str, inputs: Inputs) -> Live | None:  # noqa: ARG002
+        """Return ARN and name."""
+        call = self.cloud.client("lambda").get_function_configuration
+        answer = found(call, FunctionName=identity)
+        if answer is None:
+            return None
+        arn = answer["FunctionArn"]
+        path = f"arn:aws:apigateway:{self.cloud.region}:lambda:path/2015-03-31/functions"
+        return Live(
+            identity,
+            {"arn": arn, "name": identity, "invokeArn": f"{path}/{arn}/invocations"},
+        )
+
+    def create(self, inputs: Inputs) -> str:
+        """Create the function."""
+        self.cloud.client("lambda").create_function(
+            Code={"ImageUri": inputs["imageUri"]},
+            PackageType=inputs["packageType"],
+            Tags=inputs.get("tags") or {},
+            **given(inputs, Architectures="architectures"),
+            **_configuration(inputs),
+        )
+        return str(inputs["name"])
+
+    def update(self, identity: str, inputs: Inputs) -> None:
+        """Put configuration, code and tags."""
+        client = self.cloud.client("lambda")
+        configuration = client.update_function_configuration(**_configuration(inputs))
+        client.update_function_code(FunctionName=identity, ImageUri=inputs["imageUri"])
+        client.tag_resource(Resource=configuration["FunctionArn"], Tags=inputs.get("tags") or {})
+
+    def delete(self, identity: str) -> None:
+        """Delete the function."""
+        gone(self.cloud.client("lambda").delete_function, FunctionName=identity)
+
+
+def _configuration(inputs: Inputs) -> dict[str, Any]:
+    image = inputs.get("imageConfig") or {}
+    return {
+        "FunctionName": inputs["name"],
+        "Role": inputs["role"],
+        "Environment": {"Variables": (inputs.get("environment") or {}).get("variables") or {}},
+        "ImageConfig": given(image, Command="commands", EntryPoint="entryPoints"),
+        "TracingConfig": {"Mode": (inputs.get("tracingConfig") or {}).get("mode", "PassThrough")},
+        **given(inputs, Description="description", Timeout="timeout", MemorySize="memorySize"),
+    }
+
+
+@handles("aws:lambda/permission:Permission")
+class Permission(Handler):
+    """A statement of a function's policy; its id is `function/statement`."""
+
+    replace_on = frozenset(
+        {"action", "function", "principal", "sourceAccount", "sourceArn", "statementId"}
+    )
+
+    def identify(self, inputs: Inputs) -> str | None:
+        """Return function and statement."""
+        return f"{inputs['function']}/{inputs['statementId']}"
+
+    def read(self, identity: str, inputs: Inputs) -> Live | None:  # noqa: ARG002
+        """Look the statement up in the function's policy."""
+        function, _, sid = identity.partition("/")
+        answer = found(self.cloud.client("lambda").get_policy, FunctionName=function)
+        return Live(identity) if answer and f'"{sid}"' in answer["Policy"] else None
+
+    def create(self, inputs: Inputs) -> str:
+        """Add the statement."""
+        self.cloud.client("lambda").add_permission(
+            FunctionName=inputs["function"],
+            StatementId=inputs["statementId"],
+            Action=inputs["action"],
+            Principal=inputs["principal"],
+            **given(inputs, SourceArn="sourceArn", SourceAccount="sourceAccount"),
+        )
+        return f"{inputs['function']}/{inputs['statementId']}"
+
+    def update(self, identity: str, inputs: Inputs) -> None:
+        """Put the statement anew: it cannot be changed."""
+        self.delete(identity)
+        self.create(inputs)
+
+    def delete(self, identity: str) -> None:
+        """Remove the statement."""
+        function, _, sid = identity.partition("/")
+        call = self.cloud.client("lambda").remove_permission
+        gone(call, FunctionName=function, StatementId=sid)
+
+
+@handles("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig")
+class EventInvokeConfig(SettingHandler):
+    """Retries and destinations of asynchronous calls; its id is the function's name."""
+
+    replace_on = frozenset({"functionName"})
+
+    def identify(self, inputs: Inputs) -> str | None:
+        """Return the function's name."""
+        return str(inputs["functionName"])
+
+    def read(self, identity: str, inputs: Inputs) -> Live | None:  # noqa: ARG002
+        """Ask for the configuration."""
+        call = self.cloud.client("lambda").get_function_event_invoke_config
+        return Live(identity) if found(call, FunctionName=identity) else None
+
+    def put(self, inputs: Inputs) -> None:
+        """Put the configuration."""
+        destinations = {}
+        for key, name in (("onFailure", "OnFailure"), ("onSuccess", "OnSuccess")):
+            if destination := (inputs.get("destinationConfig") or {}).get(key):
+                destinations[name] = {"Destination": destination["destination"]}
+        self.cloud.client("lambda").put_function_event_invoke_config(
+            FunctionName=inputs["functionName"],
+            DestinationConfig=destinations,
+            **given(
+                inputs,
+                MaximumRetryAttempts="maximumRetryAttempts",
+                MaximumEventAgeInSeconds="maximumEventAgeInSeconds",
+            ),
+        )
+
+    def delete(self, identity: str) -> None:
+        """Remove the configuration."""
+        call = self.cloud.client("lambda").delete_function_event_invoke_config
+        gone(call, FunctionName=identity)
