@@ -26,7 +26,7 @@ DATE_LABEL = "Fund Holdings as of"
 REQUIRED = ("Ticker", "Name", "Asset Class", "Market Value", "Exchange")
 UNLISTED = ("NO MARKET", "NON-NMS")
 TICKER = re.compile(r"[A-Z]{1,5}([.\-/ ][A-Z]{1,2})?")
-RIGHT = re.compile(r"\b(CVR|ESCROW|CONTRA)\b")
+RIGHT = re.compile(r"\b(CVR|ESCROW|CONTRA)$")
 WARRANT_SUFFIX = re.compile(r"[A-Z]{4}W")
 
 
