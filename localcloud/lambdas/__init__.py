@@ -9,6 +9,7 @@ from localcloud.lambdas.pool import Limits
 from localcloud.lambdas.process import ProcessLauncher
 from localcloud.lambdas.runtime import LambdaRuntime
 from localcloud.lambdas.service import LambdaService
+from localcloud.lambdas.task_errors import name_task_errors
 
 __all__ = ["LambdaService", "Limits", "install", "service_of"]
 
@@ -32,6 +33,7 @@ def install(
     runtime = LambdaRuntime(context, ProcessLauncher(context), task_root=task_root, limits=limits)
     service = LambdaService(runtime)
     adapt_moto(service)
+    name_task_errors()
     _SERVICES[context.endpoint] = service
     context.on_shutdown(service.close)
     return service

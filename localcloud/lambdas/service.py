@@ -9,7 +9,7 @@ from typing import Any
 from localcloud.errors import CloudError
 from localcloud.lambdas.function import Function
 from localcloud.lambdas.outcome import MAX_ASYNC_PAYLOAD, MAX_PAYLOAD, Outcome
-from localcloud.lambdas.pool import ThrottledError
+from localcloud.lambdas.pool import EnvironmentPool, ThrottledError
 from localcloud.lambdas.runtime import LambdaRuntime
 
 
@@ -72,6 +72,11 @@ class LambdaService:
     def __init__(self, runtime: LambdaRuntime) -> None:
         self._runtime = runtime
         self.accept_later: Callable[[str, str], None] | None = None
+
+    @property
+    def pool(self) -> EnvironmentPool:
+        """The execution environments."""
+        return self._runtime.pool
 
     def invoke(self, function: Function, event: bytes, headers: Mapping[str, str]) -> Answer:
         """Answer an Invoke call; `headers` are the request's, names in lower case.

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import textwrap
 import zipfile
 from collections.abc import Iterator
@@ -12,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 from moto.backends import get_backend
 from moto.server import ThreadedMotoServer
 
@@ -45,7 +43,6 @@ class OpenIdentity:
 @contextmanager
 def small_cloud(home: Path) -> Iterator[CloudContext]:
     """Serve moto on a free port, with a context around it."""
-    os.environ.update(AWS_ACCESS_KEY_ID="operator", AWS_SECRET_ACCESS_KEY="operator")
     for service in SERVICES:
         get_backend(service).reset()
     server = ThreadedMotoServer(port=0, verbose=False)
@@ -111,4 +108,4 @@ def zip_of(source: str) -> bytes:
     return buffer.getvalue()
 
 
-__all__ = ["ROLE", "boto3", "call", "create_function", "small_cloud", "write_handlers", "zip_of"]
+__all__ = ["ROLE", "call", "create_function", "small_cloud", "write_handlers", "zip_of"]
