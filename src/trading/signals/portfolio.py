@@ -15,7 +15,6 @@ With `n` ranked names:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 import numpy.typing as npt
@@ -84,11 +83,12 @@ def rank_limits(ranked: int, settings: PortfolioSettings) -> RankLimits:
         return RankLimits(0, 0, 0)
     names = min(settings.max_names, max(1, ranked // 2))
     least = min(settings.min_names, names)
-    buy = min(max(ceil(settings.buy_fraction * ranked), least), names)
-    hold = max(ceil(settings.hold_fraction * ranked), buy)
-    if settings.buy_fraction > 0.0:
+    wished = round(settings.buy_fraction * ranked)
+    buy = min(max(wished, least), names)
+    hold = max(round(settings.hold_fraction * ranked), buy)
+    if buy > wished and settings.buy_fraction > 0.0:
         spread = settings.hold_fraction / settings.buy_fraction
-        hold = max(hold, min(ceil(buy * spread), (buy + ranked) // 2))
+        hold = max(hold, min(round(buy * spread), (buy + ranked) // 2))
     return RankLimits(names, buy, min(hold, ranked))
 
 
