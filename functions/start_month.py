@@ -1,6 +1,7 @@
 """Start a month: called by the schedule on the mornings that can be a first session."""
 
 import os
+from typing import Any
 
 from aws_lambda_powertools.utilities.idempotency import (
     DynamoDBPersistenceLayer,
@@ -21,6 +22,6 @@ _start = station(start_month, StartRequest)
         event_key_jmespath="correlation_id", raise_on_no_idempotency_key=False
     ),
 )
-def handler(event: Event, context: object) -> Event:
+def handler(event: Event, context: Any) -> Event:
     """Start the month once per correlation id; a repeated delivery gets the same answer."""
     return _start(event, context)

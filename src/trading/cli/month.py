@@ -17,13 +17,19 @@ from trading.cli.progress import follow
 from trading.cli.summary import Outcome, print_summary, summary_json
 from trading.cli.watch import ExecutionWatch
 from trading.config import Settings
-from trading.data.providers import DataProvider, open_provider
+from trading.data.benchmark import load_benchmark
+from trading.data.providers import DataProvider, FetchResult, open_provider
 from trading.errors import MonthError
-from trading.market.calendar import first_session_from, first_session_of_month, today
-from trading.month.backfill import Backfilled, backfill
+from trading.month.backfill import (
+    Backfilled,
+    continue_simulation,
+    current_month_start,
+    fetch_history,
+    ingest_history,
+)
 from trading.month.payloads import Started
-from trading.month.universe import store_constituents
 from trading.month.resources import Resources
+from trading.month.universe import store_constituents
 
 
 @dataclass(frozen=True)
@@ -40,39 +46,33 @@ class MonthOptions:
 
 def run_month(options: MonthOptions, settings: Settings) -> int:
     """Run the month on the embedded cloud and return the exit code."""
-    provider = open_provider(settings, options.bars)
-    as_of = options.as_of or _default_as_of(provider, settings)
-    home, market = Home.from_environment(), _market(provider)
-    console.print(
-        f"[bold]The month {as_of:%Y-%m}[/] as of {as_of}"
-        + (" on a [bold]SIMULATED[/] market" if provider.simulated else f" on {provider.name}")
-    )
-    with (
-        PeakMemory() as memory,
-        embedded_cloud(
-            home.of(market), settings, phase=lambda name: console.print(f"  cloud: {name}")
-        ) as cloud,
-    ):
-        home.remember(market)
-        resources = cloud.resources(settings)
-        filled = _bring_in(options, provider, resources, as_of, settings)
-        started = _start(cloud, as_of, options.exclude)
-        watch = _watch(started, settings)
-        return _close(options, started, watch, resources, cloud, filled, memory)
+    with PeakMemory() as memory:
+        provider = open_provider(settings, options.bars)
+        fetched: FetchResult | None = None
+        as_of = options.as_of or current_month_start(settings)
+        if not provider.simulated:
+            with console.status("reading bars"):
+                fetched, following = fetch_history(provider, settings)
+            as_of = options.as_of or following
+        _announce(as_of, fetched)
+        home, market = Home.from_environment(), _market(provider)
+        with embedded_cloud(home.of(market), settings, phase=_show_phase) as cloud:
+            home.remember(market)
+            resources = cloud.resources(settings)
+            filled = _bring_in(options, provider, fetched, resources, as_of)
+            del fetched
+            started = _start(cloud, as_of, options.exclude)
+            watch = _watch(started, settings)
+            return _close(options, started, watch, resources, cloud, filled, memory)
 
 
-def _default_as_of(provider: DataProvider, settings: Settings) -> date:
-    """Return the first session after the files' last bar, or of the running month."""
-    last = provider.last_session()
-    if last is not None:
-        return first_session_from(date.fromordinal(last.toordinal() + 1), settings.data.exchange)
-    now = today(settings.schedule.timezone)
-    first = first_session_of_month(now, settings.data.exchange)
-    if first <= now:
-        return first
-    return first_session_of_month(
-        date.fromordinal(now.replace(day=1).toordinal() - 1), settings.data.exchange
-    )
+def _announce(as_of: date, fetched: FetchResult | None) -> None:
+    market = f"on {fetched.report.source}" if fetched else "on a [bold]SIMULATED[/] market"
+    console.print(f"[bold]The month {as_of:%Y-%m}[/] as of {as_of} {market}")
+
+
+def _show_phase(name: str) -> None:
+    console.print(f"  cloud: {name}")
 
 
 def _market(provider: DataProvider) -> Market:
@@ -82,19 +82,27 @@ def _market(provider: DataProvider) -> Market:
 def _bring_in(
     options: MonthOptions,
     provider: DataProvider,
+    fetched: FetchResult | None,
     resources: Resources,
     as_of: date,
-    settings: Settings,
 ) -> Backfilled:
     with console.status("bringing in bars"):
-        filled = backfill(provider, resources.lake, as_of, settings)
+        if fetched is None:
+            filled = continue_simulation(provider, resources.lake, as_of, resources.settings)
+        else:
+            filled = ingest_history(fetched, resources.lake, as_of)
         if options.benchmark is not None:
-            resources.lake.ingest_benchmark(options.benchmark)
+            resources.lake.ingest_benchmark(load_benchmark(options.benchmark))
         if options.constituents is not None:
             store_constituents(resources, options.constituents.read_bytes())
+    _show_bars(filled)
+    return filled
+
+
+def _show_bars(filled: Backfilled) -> None:
     if filled.report is None:
         console.print("  bars: the lake was complete")
-        return filled
+        return
     report = filled.report
     console.print(
         f"  bars: {filled.rows:,} of {report['rows_read']:,} rows, {report['symbols']:,} symbols,"
@@ -103,7 +111,6 @@ def _bring_in(
     for kind in ("repairs", "dropped"):
         for reason, count in report[kind].items():
             console.print(f"    {kind}: {reason} ({count:,})")
-    return filled
 
 
 def _start(cloud: Cloud, as_of: date, exclude: Sequence[str]) -> Started:

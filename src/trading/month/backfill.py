@@ -7,50 +7,77 @@ from typing import Any
 
 from trading.config import Settings
 from trading.data.lake import Lake
-from trading.data.providers import DataProvider
+from trading.data.providers import DataProvider, FetchResult
 from trading.errors import DataError
-from trading.market.calendar import last_session_before
+from trading.market.calendar import (
+    FIRST_DAY,
+    first_session_from,
+    first_session_of_month,
+    last_session_before,
+    today,
+)
 
 
 @dataclass(frozen=True)
 class Backfilled:
     """What a backfill brought; `report` is None when the lake was complete already."""
 
-    source: str
-    simulated: bool
     rows: int
     report: dict[str, Any] | None
 
 
-def backfill(provider: DataProvider, lake: Lake, as_of: date, settings: Settings) -> Backfilled:
-    """Bring bars strictly before `as_of` into the lake.
+def current_month_start(settings: Settings) -> date:
+    """Return the latest first session of a month that has come, on the exchange's clock."""
+    now = today(settings.schedule.timezone)
+    first = first_session_of_month(now, settings.data.exchange)
+    if first > now:
+        first = first_session_of_month(now.replace(day=1) - timedelta(days=1))
+    return first
 
-    A simulated market continues where the lake ends, up to the session before the last one: that
-    one the month fetches and checks itself, as it would on AWS. Files are taken whole, since a
-    vendor's adjusted closes are consistent within one download only. Raises `DataError` when the
-    provider has nothing before `as_of`.
+
+def fetch_history(provider: DataProvider, settings: Settings) -> tuple[FetchResult, date]:
+    """Return all that files hold, and the session that follows their last bar.
+
+    Files are taken whole, since a vendor's adjusted closes are consistent within one download only.
     """
-    last = last_session_before(as_of, settings.data.exchange)
-    if not provider.simulated:
-        return _ingest(provider, lake, date(1990, 1, 1), last)
-    start, end = settings.data.simulated.start, last_session_before(last, settings.data.exchange)
+    now = today(settings.schedule.timezone)
+    fetched = asyncio.run(provider.fetch(None, FIRST_DAY, now))
+    last = fetched.report.last or now
+    return fetched, first_session_from(last + timedelta(days=1), settings.data.exchange)
+
+
+def ingest_history(fetched: FetchResult, lake: Lake, as_of: date) -> Backfilled:
+    """Bring fetched bars strictly before `as_of` into the lake; raises `DataError` for none."""
+    seen = fetched.before(as_of)
+    if not len(seen.bars):
+        raise DataError(
+            f"{fetched.report.source} holds no bars before {as_of}; it runs from"
+            f" {fetched.report.first} to {fetched.report.last}: choose a later --as-of"
+        )
+    lake.ingest(seen, simulated=False)
+    return Backfilled(len(seen.bars), seen.report.to_dict())
+
+
+def continue_simulation(
+    provider: DataProvider, lake: Lake, as_of: date, settings: Settings
+) -> Backfilled:
+    """Continue a simulated market where the lake ends, up to the session before the last.
+
+    The last session before `as_of` is left to the month, which fetches and checks it as it would
+    on AWS. Raises `DataError` when the market begins too late for `as_of`.
+    """
+    exchange = settings.data.exchange
+    end = last_session_before(last_session_before(as_of, exchange), exchange)
     held = lake.sessions()
-    if len(held):
-        start = held[-1].astype(object) + timedelta(days=1)
+    start = held[-1].astype(object) + timedelta(days=1) if len(held) else None
+    start = start or settings.data.simulated.start
+    if start > end and not len(held):
+        raise DataError(
+            f"the simulated market begins on {start}, too late for a month as of {as_of};"
+            " set data.simulated.start earlier"
+        )
     if start > end:
-        if not len(held):
-            raise DataError(
-                f"the simulated market begins on {start}, too late for a month as of {as_of}"
-            )
-        return Backfilled(provider.name, provider.simulated, 0, None)
-    return _ingest(provider, lake, start, end)
-
-
-def _ingest(provider: DataProvider, lake: Lake, start: date, end: date) -> Backfilled:
+        return Backfilled(0, None)
     fetched = asyncio.run(provider.fetch(None, start, end))
-    if not len(fetched.bars):
-        raise DataError(f"{provider.name}: no bars from {start} to {end}")
-    lake.ingest(fetched, simulated=provider.simulated)
-    return Backfilled(
-        provider.name, provider.simulated, len(fetched.bars), fetched.report.to_dict()
-    )
+    lake.ingest(fetched, simulated=True)
+    return Backfilled(len(fetched.bars), fetched.report.to_dict())

@@ -1,11 +1,13 @@
 """Measure: the success of earlier signals, and the month's report."""
 
 import json
+from datetime import date, timedelta
 
 import numpy as np
 
 from trading.backtest.simulator import FILL
 from trading.config import Settings
+from trading.execution.slippage import CostModel
 from trading.features.dataset import Dataset
 from trading.month.measures import benchmark_name, portfolio_risk
 from trading.month.payloads import Measured, MeasureRequest
@@ -23,7 +25,8 @@ from trading.signals.report import (
     report_key,
     write_report,
 )
-from trading.signals.success import success_rates
+from trading.signals.store import StoredMonth
+from trading.signals.success import MONTHS, PastSignal, success_rates
 
 FILL_RULES = {"next_close": "orders fill at the close of the session after the decision"}
 
@@ -34,7 +37,11 @@ def measure(request: MeasureRequest, resources: Resources) -> Measured:
     dataset = load_dataset(request.prepared, resources)
     stored = resources.signals.read_month(month)
     earlier = stored_before(month, resources)
-    rates = success_rates(earlier, dataset, settings)
+    rates = success_rates(
+        _past_signals(earlier),
+        resources.lake.panel(before=request.month.as_of, start=_first_needed(earlier, dataset)),
+        CostModel.from_settings(settings.costs),
+    )
     resources.signals.record_success(month, rates)
     report = MonthReport(
         month=month,
@@ -63,6 +70,21 @@ def measure(request: MeasureRequest, resources: Resources) -> Measured:
         report_uri=uri_of(resources.runs, report_key(month)),
         recipients=tuple(range(len(settings.notifications.recipients))),
     )
+
+
+def _past_signals(earlier: tuple[StoredMonth, ...]) -> list[PastSignal]:
+    return [
+        PastSignal(month.month, signal.symbol, signal.action, month.performance.session)
+        for month in earlier
+        for signal in month.signals
+    ]
+
+
+def _first_needed(earlier: tuple[StoredMonth, ...], dataset: Dataset) -> date:
+    """Return a session some weeks before the oldest month that can count."""
+    first = earlier[-MONTHS - 2 :][0].performance.session if earlier else None
+    last: date = dataset.sessions[-1].astype(object)
+    return (first or last) - timedelta(days=40)
 
 
 def _model(request: MeasureRequest, resources: Resources) -> ModelSummary:

@@ -9,8 +9,9 @@ from trading.errors import MonthError
 from trading.month.payloads import Notified, NotifyRequest
 from trading.month.resources import Resources
 from trading.notifications.delivery import Mailer
-from trading.notifications.mail import render, to_preview_html
+from trading.notifications.mail import render
 from trading.notifications.mail_ledger import MailLedger
+from trading.notifications.preview import to_preview_html
 from trading.notifications.ses_events import record_event
 from trading.signals.report import read_report
 
@@ -46,7 +47,7 @@ def notify(request: NotifyRequest, resources: Resources) -> Notified:
         )
     recipient = settings.recipients[request.recipient]
     report = read_report(resources.runs, month)
-    message = render(report, recipient, settings)
+    message = render(report, settings, recipient)
     if request.recipient == 0:
         resources.runs.put(preview_key(month), to_preview_html(message).encode())
     mailer = Mailer(
