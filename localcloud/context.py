@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import boto3
-from botocore.config import Config
-
+from localcloud.clients import Clients
 from localcloud.identity.credentials import Credentials
 from localcloud.mail import AcceptedMail
 from localcloud.processes.spawner import Spawner, Stream
@@ -60,6 +58,8 @@ class CloudContext:
     mail_hooks: list[MailHook] = field(default_factory=list)
     mail_recorded: list[Callable[[], None]] = field(default_factory=list)
     _hooks: list[Callable[[], None]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _clients: Clients | None = None
 
     @property
     def journal_path(self) -> Path:
@@ -91,17 +91,17 @@ class CloudContext:
         """
         return self.identity.allowed(role_arn, session_name, action, resource)
 
-    def client(self, service: str, credentials: Credentials | None = None) -> Any:
-        """Return a boto3 client on this cloud, with the operator's keys unless others are given."""
-        keys = credentials or self.operator
-        session = boto3.Session(
-            aws_access_key_id=keys.access_key_id,
-            aws_secret_access_key=keys.secret_access_key,
-            aws_session_token=keys.session_token,
-            region_name=self.region,
-        )
-        config = Config(retries={"mode": "standard", "max_attempts": 3}, max_pool_connections=16)
-        return session.client(service, endpoint_url=self.endpoint, config=config)
+    def client(
+        self, service: str, credentials: Credentials | None = None, *, checked: bool = True
+    ) -> Any:
+        """Return a boto3 client on this cloud, with the operator's keys unless others are given.
+
+        Without `checked` it sends parameters as they are and never retries.
+        """
+        with self._lock:
+            if self._clients is None:
+                self._clients = Clients(self.endpoint, self.region)
+        return self._clients.get(service, credentials or self.operator, checked=checked)
 
     def environment_for(self, credentials: Credentials) -> dict[str, str]:
         """Return the variables with which a child process reaches this cloud, and only it."""

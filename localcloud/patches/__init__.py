@@ -4,4 +4,17 @@ from localcloud.context import CloudContext
 
 
 def install(context: CloudContext) -> None:
-    """Put every change in."""
+    """Put every change in; raises `PatchError` when one does not fit or does not work."""
+    from localcloud.patches import lean_imports
+
+    lean_imports.install()
+    from localcloud.patches import executions, role_clients, sagemaker_jobs, sagemaker_tasks
+    from localcloud.patches.self_test import check_symbols
+    from localcloud.training.runner import TrainingRunner
+
+    check_symbols()
+    runner = TrainingRunner(context)
+    sagemaker_tasks.install(context, runner)
+    sagemaker_jobs.install(runner)
+    executions.install()
+    role_clients.install(context)

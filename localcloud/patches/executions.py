@@ -1,0 +1,145 @@
+"""Executions as AWS has them: stopped at once, history in pages, quotas on every payload.
+
+In moto a stopped execution stays RUNNING until its current task ends and forgets error and cause,
+GetExecutionHistory knows neither pages nor order, a start takes an input of any size, a task
+parameters of any size, and a function that cannot be invoked fails with the error "Exception".
+"""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult
+from moto.stepfunctions import responses
+from moto.stepfunctions.parser.api import (
+    ExecutionStatus,
+    HistoryEventType,
+    LambdaFunctionFailedEventDetails,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import (
+    CustomErrorName,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import state_task_lambda
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service,
+)
+from moto.stepfunctions.parser.quotas import MAX_STATE_SIZE_UTF8_BYTES
+
+from localcloud.patches.definitions import find_mistakes
+
+# replaced below, so not typed as what they were
+StepFunctionResponse: Any = responses.StepFunctionResponse
+StateTaskLambda: Any = state_task_lambda.StateTaskLambda
+StateTaskService: Any = state_task_service.StateTaskService
+_LAMBDA_ERRORS = frozenset(
+    {"TooManyRequestsException", "ServiceException", "ResourceNotFoundException"}
+)
+_start_in_moto = StepFunctionResponse.start_execution
+_create_in_moto = StepFunctionResponse.create_state_machine
+_update_in_moto = StepFunctionResponse.update_state_machine
+_lambda_error_in_moto = StateTaskLambda._from_error
+_lambda_parameters_in_moto = StateTaskLambda._eval_parameters
+_service_parameters_in_moto = StateTaskService._eval_parameters
+
+
+def install() -> None:
+    """Replace the methods."""
+    StepFunctionResponse.start_execution = _start
+    StepFunctionResponse.create_state_machine = _create
+    StepFunctionResponse.update_state_machine = _update
+    StepFunctionResponse.stop_execution = _stop
+    StepFunctionResponse.get_execution_history = _history
+    StateTaskLambda._from_error = _lambda_error
+    StateTaskLambda._eval_parameters = _lambda_parameters
+    StateTaskService._eval_parameters = _service_parameters
+
+
+def _start(response: Any) -> Any:
+    given = response._get_param("input") or "{}"
+    if len(given.encode()) > MAX_STATE_SIZE_UTF8_BYTES:
+        raise ServiceException(
+            "ValidationException",
+            f"the input of an execution may have {MAX_STATE_SIZE_UTF8_BYTES} bytes and has "
+            f"{len(given.encode())}; pass a pointer to S3 instead",
+        )
+    return _start_in_moto(response)
+
+
+def _create(response: Any) -> Any:
+    _check_definition(response._get_param("definition"))
+    return _create_in_moto(response)
+
+
+def _update(response: Any) -> Any:
+    definition = response._get_param("definition")
+    if definition is not None:
+        _check_definition(definition)
+    return _update_in_moto(response)
+
+
+def _check_definition(definition: str) -> None:
+    try:
+        mistakes = find_mistakes(json.loads(definition))
+    except (ValueError, AttributeError, TypeError) as error:
+        mistakes = [f"not a state machine in JSON: {error}"]
+    if mistakes:
+        raise ServiceException(
+            "InvalidDefinition",
+            f"Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: {'; '.join(mistakes)}'",
+        )
+
+
+def _stop(response: Any) -> Any:
+    backend = response.stepfunction_backend
+    execution = backend.describe_execution(response._get_param("executionArn"))
+    if execution.exec_status == ExecutionStatus.RUNNING:
+        now = datetime.now(UTC)
+        error, cause = response._get_param("error"), response._get_param("cause")
+        execution.stop(stop_date=now, error=error, cause=cause)
+        execution.exec_status = ExecutionStatus.ABORTED
+        execution.stop_date = now
+        execution.error, execution.cause = error, cause
+    return ActionResult({"stopDate": execution.stop_date})
+
+
+def _history(response: Any) -> Any:
+    backend = response.stepfunction_backend
+    events = backend.get_execution_history(response._get_param("executionArn"))["events"]
+    if response._get_param("reverseOrder"):
+        events = events[::-1]
+    start = int(response._get_param("nextToken") or 0)
+    end = start + min(int(response._get_param("maxResults") or 0) or 100, 1000)
+    page: dict[str, Any] = {"events": events[start:end]}
+    if end < len(events):
+        page["nextToken"] = str(end)
+    return ActionResult(page)
+
+
+def _lambda_error(state: Any, env: Any, ex: Exception) -> Any:
+    if not isinstance(ex, ClientError):
+        return _lambda_error_in_moto(state, env=env, ex=ex)
+    code = ex.response["Error"]["Code"]
+    error = f"Lambda.{code if code in _LAMBDA_ERRORS else 'AWSLambdaException'}"
+    details = LambdaFunctionFailedEventDetails(error=error, cause=ex.response["Error"]["Message"])
+    event: Any = {"lambdaFunctionFailedEventDetails": details}
+    return FailureEvent(
+        env=env,
+        error_name=CustomErrorName(error),
+        event_type=HistoryEventType.LambdaFunctionFailed,
+        event_details=event,
+    )
+
+
+def _lambda_parameters(state: Any, env: Any) -> Any:
+    parameters = _lambda_parameters_in_moto(state, env)
+    state._verify_size_quota(env=env, value=parameters["Payload"])
+    return parameters
+
+
+def _service_parameters(state: Any, env: Any) -> Any:
+    parameters = _service_parameters_in_moto(state, env)
+    state._verify_size_quota(env=env, value=parameters)
+    return parameters

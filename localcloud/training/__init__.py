@@ -1,0 +1,1 @@
+"""SageMaker training jobs as processes on this machine, under the container contract."""
