@@ -57,6 +57,15 @@ class DataSettings(Section):
     min_session_coverage: Fraction = Field(
         0.80, description="Least share of the universe with a bar in the last session."
     )
+    warn_session_coverage: Fraction = Field(
+        0.98, description="A smaller share of expected symbols in a session is a warning."
+    )
+    outlier_return: float = Field(
+        0.50, gt=0, description="A larger daily return, up or down, counts as an outlier."
+    )
+    max_suspect_share: Fraction = Field(
+        0.05, description="More outliers, untraded or unchanged symbols than this are a warning."
+    )
 
 
 class UniverseSettings(Section):

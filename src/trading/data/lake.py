@@ -18,12 +18,13 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
 from trading.data.actions import ACTIONS_KEY, decode_actions, encode_actions, merge_actions
-from trading.data.benchmark import Benchmark, read_benchmark, write_benchmark
+from trading.data.benchmark import Benchmark, load_benchmark, read_benchmark, write_benchmark
 from trading.data.catalog import CATALOG_KEY, Catalog, LakeSource, Session
 from trading.data.curation import differing_rows, overlay, to_panel, years_of
 from trading.data.manifest import (
@@ -125,18 +126,22 @@ class Lake:
             return ()
         return tuple(action for action in held if action.ex_date < before)
 
-    def ingest_benchmark(self, benchmark: Benchmark) -> None:
-        """Keep a benchmark; it takes the place of the one before.
+    def ingest_benchmark(self, file: Path, symbol: str | None = None) -> Benchmark:
+        """Keep the benchmark of a file, see `load_benchmark`; it replaces the one before.
 
-        Raises `DataError` when the lake holds a simulated market, which no real index measures.
+        Raises `DataError` when the file has none, or when the lake holds a simulated market, which
+        no real index measures.
         """
+        benchmark = load_benchmark(file, symbol)
         source = self.source()
         if source and source.simulated:
             raise DataError(
-                f"{self._store.uri} holds a {source.name}; the real benchmark {benchmark.symbol} "
-                "cannot measure it: leave --benchmark out, or set another TRADING_HOME"
+                f"{self._store.uri} holds the {source.name}, which the real benchmark "
+                f"{benchmark.symbol} cannot measure: leave --benchmark out, or set another "
+                "TRADING_HOME"
             )
         write_benchmark(self._store, benchmark)
+        return benchmark
 
     def benchmark(self, *, before: date) -> tuple[str, Panel] | None:
         """Return the benchmark's name and its bars before `before`, None when there is none."""
@@ -217,7 +222,7 @@ class Lake:
         return manifest
 
     def _raw_folder(self, bars: BarColumns, identity: str) -> str:
-        """A session has one folder; what restates it, and every longer batch, is an import."""
+        """Return the folder: a session has its own; what restates it, or is longer, an import."""
         first, last = bars.day.min(), bars.day.max()
         if first == last:
             folder = f"data/{str(first).replace('-', '/')}"

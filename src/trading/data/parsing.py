@@ -28,10 +28,10 @@ def parse_days(column: pd.Series) -> SessionArray:
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         column = column.dt.tz_localize(None)
     if column.dtype.kind == "M":
-        return column.to_numpy(dtype="datetime64[ns]").astype("datetime64[D]")
+        return np.asarray(column.to_numpy(), dtype="datetime64[D]")
     codes, uniques = pd.factorize(column)
     days = np.append(_unique_days(pd.Index(uniques)), NOT_A_DAY)
-    return days[codes]
+    return np.asarray(days[codes])
 
 
 def _unique_days(values: pd.Index) -> SessionArray:
@@ -60,7 +60,7 @@ def _other_days(texts: pd.Series, day_first: bool) -> SessionArray:
 
 
 def _as_days(stamps: pd.Series) -> SessionArray:
-    return stamps.to_numpy().astype("datetime64[D]")
+    return np.asarray(stamps.to_numpy(), dtype="datetime64[D]")
 
 
 def _days_of_numbers(values: FloatArray) -> SessionArray:
@@ -105,14 +105,14 @@ def parse_numbers(column: pd.Series) -> FloatArray:
     Strings may hold numbers, also with thousands separators (`1,234.5`) and a dollar sign.
     """
     if pd.api.types.is_numeric_dtype(column.dtype):
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    read = pd.to_numeric(column, errors="coerce")
+    numbers = np.array(read.to_numpy(dtype=np.float64, na_value=np.nan))
     unread = np.isnan(numbers) & column.notna().to_numpy(dtype=bool)
     if unread.any():
         codes, uniques = pd.factorize(column[unread])
-        read = np.array([_grouped_number(str(value).strip()) for value in uniques], dtype=float)
-        numbers = np.array(numbers)
-        numbers[unread] = read[codes]
+        grouped = [_grouped_number(str(value).strip()) for value in uniques]
+        numbers[unread] = np.array(grouped, dtype=np.float64)[codes]
     return numbers
 
 

@@ -6,6 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+# Reasons to leave a row out that say nothing about its quality.
+OUTSIDE_THE_REQUEST = "outside_the_request"
+AFTER_THE_AS_OF_DATE = "on_or_after_the_as_of_date"
+NOT_WANTED = frozenset({OUTSIDE_THE_REQUEST, AFTER_THE_AS_OF_DATE})
+
 
 @dataclass(frozen=True)
 class IngestReport:
@@ -34,8 +39,9 @@ class IngestReport:
 
     @property
     def verdict(self) -> str:
-        """`clean` when nothing was repaired, dropped or unknown, else `repaired`."""
-        return "repaired" if self.repairs or self.dropped or self.unknown else "clean"
+        """`clean` when every row that was wanted is kept as it was read, else `repaired`."""
+        faults = set(self.repairs) | set(self.unknown) | (set(self.dropped) - NOT_WANTED)
+        return "repaired" if faults else "clean"
 
     def describing(self, bars: pd.DataFrame) -> "IngestReport":
         """Return this report with the counts and dates of `bars`."""

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from trading.data.cleaning import IngestReport
+from trading.data.report import AFTER_THE_AS_OF_DATE, IngestReport
 from trading.market.bars import CorporateAction
 
 
@@ -33,7 +33,7 @@ class FetchResult:
         bars = self.bars[keep].reset_index(drop=True)
         dropped = dict(self.report.dropped)
         if left_out := len(self.bars) - len(bars):
-            dropped["on_or_after_the_as_of_date"] = left_out
+            dropped[AFTER_THE_AS_OF_DATE] = left_out
         report = replace(self.report.describing(bars), dropped=dropped)
         return FetchResult(bars, tuple(a for a in self.actions if a.ex_date < day), report)
 
@@ -52,3 +52,6 @@ class DataProvider(Protocol):
 
         Raises `DataError` when the source holds nothing usable.
         """
+
+    def last_session(self) -> date | None:
+        """Return the last session that the source has, None when it has every past one."""

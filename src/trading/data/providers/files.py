@@ -18,6 +18,7 @@ from trading.data.cleaning import clean_bars
 from trading.data.columns import OPTIONAL, match_columns
 from trading.data.parsing import parse_days, parse_numbers
 from trading.data.providers.base import FetchResult
+from trading.data.report import OUTSIDE_THE_REQUEST, IngestReport
 from trading.errors import DataError
 from trading.market.bars import FIELDS
 from trading.market.calendar import today
@@ -47,6 +48,7 @@ class FilesProvider:
         self._files = tuple(Path(file) for file in files)
         self._settings = settings
         self._on = on
+        self._read: tuple[pd.DataFrame, IngestReport] | None = None
 
     async def fetch(self, symbols: Sequence[str] | None, start: date, end: date) -> FetchResult:
         """Return the bars from `start` to `end`, both included; `symbols` None means every one.
@@ -55,14 +57,23 @@ class FilesProvider:
         """
         return await asyncio.to_thread(self._fetch, symbols, start, end)
 
-    def _fetch(self, symbols: Sequence[str] | None, start: date, end: date) -> FetchResult:
+    def last_session(self) -> date | None:
+        """Return the last session that the files have; raises `DataError` as `fetch` does."""
+        self._read = self._read or self._clean()
+        return self._read[1].last
+
+    def _clean(self) -> tuple[pd.DataFrame, IngestReport]:
         files = _expand(self._files)
-        source = describe_files(files)
         frames = [read_bars_file(file) for file in files]
         frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-        del frames
+        frames.clear()
         on = self._on or today(self._settings.schedule.timezone)
-        bars, report = clean_bars(frame, source=source, today=on, settings=self._settings)
+        source = describe_files(files)
+        return clean_bars(frame, source=source, today=on, settings=self._settings)
+
+    def _fetch(self, symbols: Sequence[str] | None, start: date, end: date) -> FetchResult:
+        # What last_session read is used once: a fetch is not to hold the bars for good.
+        (bars, report), self._read = self._read or self._clean(), None
         dates = bars["date"].to_numpy()
         keep = (dates >= np.datetime64(start, "s")) & (dates <= np.datetime64(end, "s"))
         if symbols is not None:
@@ -72,10 +83,10 @@ class FilesProvider:
         kept = bars[keep].reset_index(drop=True)
         if kept.empty:
             raise DataError(
-                f"{source} holds no bar from {start} to {end}; it runs from {report.first} to "
-                f"{report.last}"
+                f"{report.source} holds no bar from {start} to {end}; it runs from "
+                f"{report.first} to {report.last}"
             )
-        dropped = report.dropped | {"not_asked_for": len(bars) - len(kept)}
+        dropped = report.dropped | {OUTSIDE_THE_REQUEST: len(bars) - len(kept)}
         return FetchResult(kept, (), replace(report.describing(kept), dropped=dropped))
 
 

@@ -32,6 +32,10 @@ class SimulatedProvider:
         """
         return await asyncio.to_thread(self._fetch, symbols, start, end)
 
+    def last_session(self) -> date | None:
+        """Return None: the simulated market has every session that the calendar has."""
+        return None
+
     def _fetch(self, symbols: Sequence[str] | None, start: date, end: date) -> FetchResult:
         history = self.market.history(end)
         panel = history.panel

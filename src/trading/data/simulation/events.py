@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -84,8 +85,8 @@ class Events:
         for i in np.flatnonzero(row == self._last_row[:n] + 1):
             self._note(i, day, CorporateActionType.DELISTING, float(last_return[i]))
         if row:
-            for i in range(listed_before, n):
-                self._note(i, day, CorporateActionType.LISTING, None)
+            for new in range(listed_before, n):
+                self._note(new, day, CorporateActionType.LISTING, None)
         seasoned = alive & (np.arange(n) < listed_before)
         jump = self._takeovers(row, seasoned & ~self._deal[:n], chance, size)
         jump += self._failures(row, seasoned & ~self._deal[:n], close, 1 - chance, size)
@@ -103,7 +104,7 @@ class Events:
     def _takeovers(
         self, row: int, able: npt.NDArray[np.bool_], chance: FloatArray, size: FloatArray
     ) -> FloatArray:
-        """A bid lifts the price at once; the shares go some months later."""
+        """Return the jumps of new bids; the shares of a company bid for go some months later."""
         bid = able & (chance < TAKEOVERS_A_YEAR / SESSIONS_A_YEAR)
         low, high = DEAL_SESSIONS
         spots = np.flatnonzero(bid)
@@ -119,7 +120,7 @@ class Events:
         chance: FloatArray,
         size: FloatArray,
     ) -> FloatArray:
-        """A failure takes most of the price in the last session."""
+        """Return the crashes of companies that fail: this session is their last."""
         distressed = close < DISTRESS * self._companies.price[: len(close)]
         rate = FAILURES_A_YEAR / SESSIONS_A_YEAR * np.where(distressed, DISTRESSED_FAILS, 1.0)
         fails = able & (chance < rate)
@@ -134,7 +135,7 @@ class Events:
         chance: FloatArray,
         size: FloatArray,
     ) -> None:
-        """A split changes what a share is quoted at, not the split-adjusted bars."""
+        """Note the splits: they change what a share is quoted at, not the split-adjusted bars."""
         quoted = close / self._split_factor[: len(close)]
         now = able & (np.abs(chance - 0.5) < SPLIT_CHANCE / 2)
         ratio = np.where(quoted > SPLIT_ABOVE, SPLIT_RATIOS[(size * 4).astype(np.int64)], 1.0)
@@ -143,5 +144,7 @@ class Events:
             self._split_factor[i] *= ratio[i]
             self._note(i, day, CorporateActionType.SPLIT, float(ratio[i]))
 
-    def _note(self, i: int, day: date, kind: CorporateActionType, value: float | None) -> None:
+    def _note(
+        self, i: int | np.integer[Any], day: date, kind: CorporateActionType, value: float | None
+    ) -> None:
         self.actions.append(CorporateAction(self._companies.symbols[i], day, kind, value))

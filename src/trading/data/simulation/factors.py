@@ -9,7 +9,7 @@ from trading.market.panel import FloatArray
 
 CALM, NORMAL, STRESS = 0, 1, 2
 DAILY_VOLATILITY = np.array([0.0060, 0.0095, 0.0210])
-ANNUAL_DRIFT = np.array([0.14, 0.10, -0.10])
+ANNUAL_DRIFT = np.array([0.18, 0.14, -0.15])
 # Chance of tomorrow's regime (column) given today's (row): a Markov chain (Hamilton, 1989).
 TRANSITIONS = np.array([[0.985, 0.014, 0.001], [0.015, 0.977, 0.008], [0.000, 0.050, 0.950]])
 SECTOR_VOLATILITY = 0.5

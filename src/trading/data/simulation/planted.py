@@ -1,8 +1,10 @@
 """The predictable part of the simulated returns.
 
-It is a sum of five terms of four observables that anyone can compute from the bars: one-month
-reversal, twelve-to-one-month momentum, low volatility, and the products reversal x volume shock and
-momentum x low volatility. No term carries more than a part of it; a learner has to combine them.
+It is a sum of terms of four observables that anyone can compute from the bars: one-month reversal,
+twelve-to-one-month momentum, quarterly volatility and the volume shock of a month against half a
+year. Half of it lies in two products: moves on unusual volume go on while those on usual volume
+reverse (Llorente, Michaely, Saar and Wang, 2002), and momentum is the steadier companies'. No
+observable carries more than a part; a learner has to combine them.
 """
 
 import numpy as np
@@ -11,12 +13,13 @@ import numpy.typing as npt
 from trading.market.panel import FloatArray
 
 MONTH, QUARTER, HALF_YEAR, YEAR = 21, 63, 126, 252
-REVERSAL, MOMENTUM, LOW_VOLATILITY, VOLUME_REVERSAL, STEADY_MOMENTUM = 0.45, 0.45, 0.35, 0.5, 0.5
+REVERSAL, MOMENTUM, RISK, INFORMED_MOVE, STEADY_MOMENTUM = 0.4, 0.5, 0.1, 0.5, 0.5
 SCALE = 1.0 / float(
-    np.sqrt(REVERSAL**2 + MOMENTUM**2 + LOW_VOLATILITY**2 + VOLUME_REVERSAL**2 + STEADY_MOMENTUM**2)
+    np.sqrt(REVERSAL**2 + MOMENTUM**2 + RISK**2 + INFORMED_MOVE**2 + STEADY_MOMENTUM**2)
 )
-# Daily expected return per unit of score and of daily volatility; see tests for the oracle's IC.
-STRENGTH = 0.02
+# Daily expected return per unit of score and of daily volatility. The score's rank correlation
+# with the next month's return comes out at 0.05 to 0.06 (tests/data/test_planted_signal.py).
+STRENGTH = 0.03
 
 
 class PlantedSignal:
@@ -57,30 +60,28 @@ class PlantedSignal:
         n = len(alive)
         age = row - self._first[:n]
 
-        def standard(values: FloatArray | None, needed: int) -> FloatArray:
-            if values is None:
-                return np.zeros(n)
+        def standard(values: FloatArray, needed: int) -> FloatArray:
             return _standardised(values, alive & (age >= needed))
 
         past = standard(self._change(self._log_price, row, MONTH, n), MONTH)
-        momentum = self._change(self._log_price, row - MONTH, YEAR - MONTH, n)
-        momentum = standard(momentum, YEAR)
+        year = self._change(self._log_price, row - MONTH, YEAR - MONTH, n)
+        momentum = standard(year, YEAR)
         squares = self._change(self._squares, row, QUARTER, n)
-        calm = -standard(None if squares is None else np.log(squares + 1e-12), QUARTER)
+        calm = -standard(np.log(squares + 1e-12), QUARTER)
         recent = self._change(self._log_volume, row, MONTH, n)
         usual = self._change(self._log_volume, row, HALF_YEAR, n)
-        known = recent is not None and usual is not None
-        shock = standard(recent / MONTH - usual / HALF_YEAR if known else None, HALF_YEAR)
+        shock = standard(recent / MONTH - usual / HALF_YEAR, HALF_YEAR)
         return SCALE * (
             -REVERSAL * past
             + MOMENTUM * momentum
-            + LOW_VOLATILITY * calm
-            - VOLUME_REVERSAL * past * shock
+            - RISK * calm
+            + INFORMED_MOVE * past * shock
             + STEADY_MOMENTUM * momentum * calm
         )
 
-    def _change(self, sums: FloatArray, row: int, span: int, n: int) -> FloatArray | None:
-        return sums[row, :n] - sums[row - span, :n] if row >= span else None
+    def _change(self, sums: FloatArray, row: int, span: int, n: int) -> FloatArray:
+        """Return the change over `span` sessions; nobody is old enough for one from before row 0."""
+        return sums[row, :n] - sums[row - span, :n] if row >= span else np.full(n, np.nan)
 
 
 def _standardised(values: FloatArray, known: npt.NDArray[np.bool_]) -> FloatArray:
