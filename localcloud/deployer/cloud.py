@@ -1,6 +1,7 @@
 """The endpoint that is deployed to."""
 
 import threading
+from functools import cached_property
 from typing import Any
 
 import boto3
@@ -47,7 +48,7 @@ class Cloud:
                 )
             return self._clients[service]
 
-    @property
+    @cached_property
     def account(self) -> str:
         """The account that the credentials belong to."""
         return str(self.client("sts").get_caller_identity()["Account"])

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.deployer.cloud import Cloud
 from localcloud.deployer.errors import DeployError, ProtectedError
-from localcloud.deployer.handler import Handler, Live, handler_for
+from localcloud.deployer.handler import Handler, Inputs, Live, handler_for, is_existing
 from localcloud.deployer.inert import INERT, inert_outputs
 from localcloud.deployer.state import Entry, State, input_hashes
 
@@ -120,18 +120,44 @@ class Engine:
         entry = self.state.entries.get(registration.urn)
         if entry is not None and entry.type != registration.type:
             entry = None
+        if entry is None and not self.preview:
+            return self._begin(handler, registration, inputs)
         identity = entry.id if entry else handler.identify(inputs)
         live = handler.read(identity, inputs) if identity else None
         action, keys = _decide(handler, registration, entry, live)
-        if self.preview:
-            self._note(Change(registration.urn, action, keys))
-            return live or Live("", {})
-        if action is Action.REPLACED and entry is not None:
-            self._require_deletable([registration.urn])
-            handler.delete(entry.id)
-        live = _apply(handler, action, live, inputs, registration.urn)
-        self.state.put(registration.urn, _entry(registration, live.id))
+        if not self.preview:
+            live = self._apply(handler, action, live, inputs, registration.urn)
+            self.state.put(registration.urn, _entry(registration, live.id))
         self._note(Change(registration.urn, action, keys))
+        return live or Live("", {})
+
+    def _begin(self, handler: Handler, registration: Registration, inputs: Inputs) -> Live:
+        """Create what the state does not know, or adopt what is there already."""
+        action = Action.CREATED
+        try:
+            live = handler.create(inputs)
+        except ClientError as error:
+            identity = handler.identify(inputs) if is_existing(error) else None
+            existing = handler.read(identity, inputs) if identity else None
+            if existing is None:
+                raise
+            handler.update(existing.id, inputs)
+            live, action = existing, Action.ADOPTED
+        self.state.put(registration.urn, _entry(registration, live.id))
+        self._note(Change(registration.urn, action))
+        return live
+
+    def _apply(
+        self, handler: Handler, action: Action, live: Live | None, inputs: Inputs, urn: str
+    ) -> Live:
+        if live is None:
+            return handler.create(inputs)
+        if action is Action.REPLACED:
+            self._require_deletable([urn])
+            handler.delete(live.id)
+            return handler.create(inputs)
+        if action is Action.UPDATED:
+            handler.update(live.id, inputs)
         return live
 
     def _delete(self, urns: Sequence[str]) -> None:
@@ -184,22 +210,6 @@ def _decide(
     if differing or live.drifted:
         return Action.UPDATED, differing
     return Action.UNCHANGED, []
-
-
-def _apply(
-    handler: Handler, action: Action, live: Live | None, inputs: Mapping[str, Any], urn: str
-) -> Live:
-    if action is Action.UNCHANGED and live is not None:
-        return live
-    if live is None or action is Action.REPLACED:
-        identity = handler.create(inputs)
-    else:
-        identity = live.id
-        handler.update(identity, inputs)
-    current = handler.read(identity, inputs)
-    if current is None:
-        raise DeployError(f"{urn} was deployed as {identity}, but the cloud does not know it")
-    return current
 
 
 def _entry(registration: Registration, identity: str) -> Entry:

@@ -58,8 +58,8 @@ class Handler(ABC):
         """Return the resource as it is, or None when it is gone; `inputs` may be empty."""
 
     @abstractmethod
-    def create(self, inputs: Inputs) -> str:
-        """Create the resource and return its id."""
+    def create(self, inputs: Inputs) -> Live:
+        """Create the resource; one that exists already raises the service's own error."""
 
     @abstractmethod
     def update(self, identity: str, inputs: Inputs) -> None:
@@ -74,16 +74,15 @@ class SettingHandler(Handler):
     """Provisions what is put and put again: a setting of another resource."""
 
     @abstractmethod
-    def put(self, inputs: Inputs) -> None:
-        """Write the setting."""
+    def put(self, inputs: Inputs) -> Outputs | None:
+        """Write the setting, and return what it has beside its inputs."""
 
-    def create(self, inputs: Inputs) -> str:
+    def create(self, inputs: Inputs) -> Live:
         """Write the setting."""
-        self.put(inputs)
         identity = self.identify(inputs)
         if identity is None:
             raise UnknownResourceError(f"{self.token} gives its resources no id")
-        return identity
+        return Live(identity, self.put(inputs) or {})
 
     def update(self, identity: str, inputs: Inputs) -> None:  # noqa: ARG002
         """Write the setting again."""
@@ -140,6 +139,29 @@ MISSING = frozenset(
         "StateMachineDoesNotExist",
     }
 )
+
+EXISTING = frozenset(
+    {
+        "AlreadyExistsException",
+        "BucketAlreadyExists",
+        "BucketAlreadyOwnedByYou",
+        "ConflictException",
+        "EntityAlreadyExists",
+        "QueueAlreadyExists",
+        "QueueNameExists",
+        "RepositoryAlreadyExistsException",
+        "ResourceAlreadyExistsException",
+        "ResourceConflictException",
+        "ResourceExistsException",
+        "ResourceInUseException",
+        "StateMachineAlreadyExists",
+    }
+)
+
+
+def is_existing(error: ClientError) -> bool:
+    """Tell whether an error says that the thing is there already."""
+    return error.response["Error"]["Code"] in EXISTING
 
 
 def is_missing(error: ClientError) -> bool:

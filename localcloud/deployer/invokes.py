@@ -63,7 +63,7 @@ def _availability_zones(_: Arguments, cloud: Cloud) -> dict[str, Any]:
 
 def _authorization_token(_: Arguments, cloud: Cloud) -> dict[str, Any]:
     data = cloud.client("ecr").get_authorization_token()["authorizationData"][0]
-    user, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
+    user, _colon, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
     return {
         "id": cloud.region,
         "region": cloud.region,

@@ -33,17 +33,21 @@ class Bucket(Handler):
         """Return ARN and name."""
         if found(self.cloud.client("s3").head_bucket, Bucket=identity) is None:
             return None
+        return self._live(identity)
+
+    def _live(self, name: str) -> Live:
+        region = self.cloud.region
         return Live(
-            identity,
+            name,
             {
-                "arn": f"arn:aws:s3:::{identity}",
-                "bucket": identity,
-                "region": self.cloud.region,
-                "bucketRegionalDomainName": f"{identity}.s3.{self.cloud.region}.amazonaws.com",
+                "arn": f"arn:aws:s3:::{name}",
+                "bucket": name,
+                "region": region,
+                "bucketRegionalDomainName": f"{name}.s3.{region}.amazonaws.com",
             },
         )
 
-    def create(self, inputs: Inputs) -> str:
+    def create(self, inputs: Inputs) -> Live:
         """Create the bucket, in the deployer's region."""
         place: dict[str, Any] = {}
         if self.cloud.region != "us-east-1":
@@ -51,7 +55,7 @@ class Bucket(Handler):
         name = str(inputs["bucket"])
         self.cloud.client("s3").create_bucket(Bucket=name, **place)
         self.update(name, inputs)
-        return name
+        return self._live(name)
 
     def update(self, identity: str, inputs: Inputs) -> None:
         """Put the tags."""

@@ -6,6 +6,7 @@ from localcloud.deployer.handler import (
     Handler,
     Inputs,
     Live,
+    Outputs,
     SettingHandler,
     found,
     given,
@@ -31,9 +32,9 @@ class EventRule(SettingHandler):
         answer = found(self.cloud.client("events").describe_rule, Name=identity)
         return None if answer is None else Live(identity, {"arn": answer["Arn"], "name": identity})
 
-    def put(self, inputs: Inputs) -> None:
+    def put(self, inputs: Inputs) -> Outputs:
         """Put the rule."""
-        self.cloud.client("events").put_rule(
+        answer = self.cloud.client("events").put_rule(
             Name=inputs["name"],
             State=inputs.get("state", "ENABLED"),
             Tags=tag_list(inputs),
@@ -44,6 +45,7 @@ class EventRule(SettingHandler):
                 ScheduleExpression="scheduleExpression",
             ),
         )
+        return {"arn": answer["RuleArn"], "name": inputs["name"]}
 
     def delete(self, identity: str) -> None:
         """Delete the rule, and what targets are left on it."""
@@ -103,12 +105,13 @@ class ScheduleGroup(Handler):
         answer = found(self.cloud.client("scheduler").get_schedule_group, Name=identity)
         return None if answer is None else Live(identity, {"arn": answer["Arn"], "name": identity})
 
-    def create(self, inputs: Inputs) -> str:
+    def create(self, inputs: Inputs) -> Live:
         """Create the group."""
-        self.cloud.client("scheduler").create_schedule_group(
-            Name=inputs["name"], Tags=tag_list(inputs)
+        name = str(inputs["name"])
+        answer = self.cloud.client("scheduler").create_schedule_group(
+            Name=name, Tags=tag_list(inputs)
         )
-        return str(inputs["name"])
+        return Live(name, {"arn": answer["ScheduleGroupArn"], "name": name})
 
     def update(self, identity: str, inputs: Inputs) -> None:
         """Put the tags."""
@@ -137,10 +140,10 @@ class Schedule(Handler):
         answer = found(self.cloud.client("scheduler").get_schedule, GroupName=group, Name=name)
         return None if answer is None else Live(identity, {"arn": answer["Arn"]})
 
-    def create(self, inputs: Inputs) -> str:
+    def create(self, inputs: Inputs) -> Live:
         """Create the schedule."""
-        self.cloud.client("scheduler").create_schedule(**_schedule(inputs))
-        return f"{inputs['groupName']}/{inputs['name']}"
+        answer = self.cloud.client("scheduler").create_schedule(**_schedule(inputs))
+        return Live(f"{inputs['groupName']}/{inputs['name']}", {"arn": answer["ScheduleArn"]})
 
     def update(self, identity: str, inputs: Inputs) -> None:  # noqa: ARG002
         """Put the whole schedule, as its API has it."""

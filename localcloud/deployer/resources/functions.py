@@ -30,23 +30,23 @@ class Function(Handler):
         answer = found(call, FunctionName=identity)
         if answer is None:
             return None
-        arn = answer["FunctionArn"]
-        path = f"arn:aws:apigateway:{self.cloud.region}:lambda:path/2015-03-31/functions"
-        return Live(
-            identity,
-            {"arn": arn, "name": identity, "invokeArn": f"{path}/{arn}/invocations"},
-        )
+        return self._live(answer)
 
-    def create(self, inputs: Inputs) -> str:
+    def _live(self, answer: Inputs) -> Live:
+        name, arn = answer["FunctionName"], answer["FunctionArn"]
+        path = f"arn:aws:apigateway:{self.cloud.region}:lambda:path/2015-03-31/functions"
+        return Live(name, {"arn": arn, "name": name, "invokeArn": f"{path}/{arn}/invocations"})
+
+    def create(self, inputs: Inputs) -> Live:
         """Create the function."""
-        self.cloud.client("lambda").create_function(
+        answer = self.cloud.client("lambda").create_function(
             Code={"ImageUri": inputs["imageUri"]},
             PackageType=inputs["packageType"],
             Tags=inputs.get("tags") or {},
             **given(inputs, Architectures="architectures"),
             **_configuration(inputs),
         )
-        return str(inputs["name"])
+        return self._live(answer)
 
     def update(self, identity: str, inputs: Inputs) -> None:
         """Put configuration, code and tags."""
@@ -90,7 +90,7 @@ class Permission(Handler):
         answer = found(self.cloud.client("lambda").get_policy, FunctionName=function)
         return Live(identity) if answer and f'"{sid}"' in answer["Policy"] else None
 
-    def create(self, inputs: Inputs) -> str:
+    def create(self, inputs: Inputs) -> Live:
         """Add the statement."""
         self.cloud.client("lambda").add_permission(
             FunctionName=inputs["function"],
@@ -99,7 +99,7 @@ class Permission(Handler):
             Principal=inputs["principal"],
             **given(inputs, SourceArn="sourceArn", SourceAccount="sourceAccount"),
         )
-        return f"{inputs['function']}/{inputs['statementId']}"
+        return Live(f"{inputs['function']}/{inputs['statementId']}")
 
     def update(self, identity: str, inputs: Inputs) -> None:
         """Put the statement anew: it cannot be changed."""

@@ -28,18 +28,17 @@ class Role(Handler):
         answer = found(self.cloud.client("iam").get_role, RoleName=identity)
         if answer is None:
             return None
-        role = answer["Role"]
-        return Live(identity, {"arn": role["Arn"], "name": identity, "uniqueId": role["RoleId"]})
+        return _live(answer["Role"])
 
-    def create(self, inputs: Inputs) -> str:
+    def create(self, inputs: Inputs) -> Live:
         """Create the role."""
-        self.cloud.client("iam").create_role(
+        answer = self.cloud.client("iam").create_role(
             RoleName=inputs["name"],
             AssumeRolePolicyDocument=inputs["assumeRolePolicy"],
             Description=inputs.get("description", ""),
             Tags=tag_list(inputs),
         )
-        return str(inputs["name"])
+        return _live(answer["Role"])
 
     def update(self, identity: str, inputs: Inputs) -> None:
         """Put trust policy, description and tags."""
@@ -57,6 +56,11 @@ class Role(Handler):
             for name in client.list_role_policies(RoleName=identity)["PolicyNames"]:
                 client.delete_role_policy(RoleName=identity, PolicyName=name)
             client.delete_role(RoleName=identity)
+
+
+def _live(role: Inputs) -> Live:
+    name = role["RoleName"]
+    return Live(name, {"arn": role["Arn"], "name": name, "uniqueId": role["RoleId"]})
 
 
 @handles("aws:iam/rolePolicy:RolePolicy")

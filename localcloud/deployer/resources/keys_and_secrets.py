@@ -20,7 +20,7 @@ class Key(Handler):
             return None
         return Live(identity, {"arn": answer["KeyMetadata"]["Arn"], "keyId": identity})
 
-    def create(self, inputs: Inputs) -> str:
+    def create(self, inputs: Inputs) -> Live:
         """Create the key, with rotation where it is asked for."""
         client = self.cloud.client("kms")
         answer = client.create_key(
@@ -31,7 +31,7 @@ class Key(Handler):
         identity = str(answer["KeyMetadata"]["KeyId"])
         if inputs.get("enableKeyRotation"):
             client.enable_key_rotation(KeyId=identity)
-        return identity
+        return Live(identity, {"arn": answer["KeyMetadata"]["Arn"], "keyId": identity})
 
     def update(self, identity: str, inputs: Inputs) -> None:
         """Put the policy and the description."""
@@ -64,12 +64,13 @@ class Alias(Handler):
                 return Live(identity, {"arn": alias["AliasArn"]}, drifted=other)
         return None
 
-    def create(self, inputs: Inputs) -> str:
+    def create(self, inputs: Inputs) -> Live:
         """Create the alias."""
         self.cloud.client("kms").create_alias(
             AliasName=inputs["name"], TargetKeyId=inputs["targetKeyId"]
         )
-        return str(inputs["name"])
+        name, place = str(inputs["name"]), f"{self.cloud.region}:{self.cloud.account}"
+        return Live(name, {"arn": f"arn:aws:kms:{place}:{name}"})
 
     def update(self, identity: str, inputs: Inputs) -> None:
         """Point the alias at its key."""
@@ -97,12 +98,12 @@ class Secret(Handler):
             return None
         return Live(identity, {"arn": answer["ARN"], "name": answer["Name"]})
 
-    def create(self, inputs: Inputs) -> str:
+    def create(self, inputs: Inputs) -> Live:
         """Create the secret, without a value."""
-        self.cloud.client("secretsmanager").create_secret(
+        answer = self.cloud.client("secretsmanager").create_secret(
             Name=inputs["name"], Description=inputs.get("description", ""), Tags=tag_list(inputs)
         )
-        return str(inputs["name"])
+        return Live(str(inputs["name"]), {"arn": answer["ARN"], "name": answer["Name"]})
 
     def update(self, identity: str, inputs: Inputs) -> None:
         """Put the description and the tags."""

@@ -20,10 +20,13 @@ class ConfigurationSet(Handler):
         client = self.cloud.client("sesv2")
         if found(client.get_configuration_set, ConfigurationSetName=identity) is None:
             return None
-        arn = f"arn:aws:ses:{self.cloud.region}:{self.cloud.account}:configuration-set/{identity}"
-        return Live(identity, {"arn": arn, "configurationSetName": identity})
+        return self._live(identity)
 
-    def create(self, inputs: Inputs) -> str:
+    def _live(self, name: str) -> Live:
+        arn = f"arn:aws:ses:{self.cloud.region}:{self.cloud.account}:configuration-set/{name}"
+        return Live(name, {"arn": arn, "configurationSetName": name})
+
+    def create(self, inputs: Inputs) -> Live:
         """Create the set with its options."""
         options = {
             "DeliveryOptions": _capitals(inputs.get("deliveryOptions")),
@@ -36,7 +39,7 @@ class ConfigurationSet(Handler):
             Tags=tag_list(inputs),
             **{name: value for name, value in options.items() if value},
         )
-        return str(inputs["configurationSetName"])
+        return self._live(str(inputs["configurationSetName"]))
 
     def update(self, identity: str, inputs: Inputs) -> None:
         """Make the set anew with its options, which moto cannot change one by one."""
@@ -69,7 +72,7 @@ class EventDestination(Handler):
         names = [destination["Name"] for destination in (answer or {}).get("EventDestinations", [])]
         return Live(identity) if name in names else None
 
-    def create(self, inputs: Inputs) -> str:
+    def create(self, inputs: Inputs) -> Live:
         """Create the destination."""
         configuration_set, name = inputs["configurationSetName"], inputs["eventDestinationName"]
         self.cloud.client("sesv2").create_configuration_set_event_destination(
@@ -77,7 +80,7 @@ class EventDestination(Handler):
             EventDestinationName=name,
             EventDestination=_capitals(inputs["eventDestination"]),
         )
-        return f"{configuration_set}|{name}"
+        return Live(f"{configuration_set}|{name}")
 
     def update(self, identity: str, inputs: Inputs) -> None:
         """Put the destination."""
@@ -112,19 +115,22 @@ class EmailIdentity(Handler):
         """Return the ARN."""
         if found(self.cloud.client("sesv2").get_email_identity, EmailIdentity=identity) is None:
             return None
-        arn = f"arn:aws:ses:{self.cloud.region}:{self.cloud.account}:identity/{identity}"
-        return Live(identity, {"arn": arn, "emailIdentity": identity})
+        return self._live(identity)
 
-    def create(self, inputs: Inputs) -> str:
+    def _live(self, address: str) -> Live:
+        arn = f"arn:aws:ses:{self.cloud.region}:{self.cloud.account}:identity/{address}"
+        return Live(address, {"arn": arn, "emailIdentity": address})
+
+    def create(self, inputs: Inputs) -> Live:
         """Create the identity."""
         self.cloud.client("sesv2").create_email_identity(
             EmailIdentity=inputs["emailIdentity"], Tags=tag_list(inputs)
         )
-        return str(inputs["emailIdentity"])
+        return self._live(str(inputs["emailIdentity"]))
 
     def update(self, identity: str, inputs: Inputs) -> None:
         """Put the tags."""
-        arn = f"arn:aws:ses:{self.cloud.region}:{self.cloud.account}:identity/{identity}"
+        arn = self._live(identity).outputs["arn"]
         self.cloud.client("sesv2").tag_resource(ResourceArn=arn, Tags=tag_list(inputs))
 
     def delete(self, identity: str) -> None:

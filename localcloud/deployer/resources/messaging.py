@@ -1,5 +1,6 @@
 """SNS topics and SQS queues."""
 
+import json
 from typing import Any
 
 from localcloud.deployer.handler import (
@@ -31,12 +32,12 @@ class Topic(Handler):
             return None
         return Live(identity, {"arn": identity, "name": identity.rpartition(":")[2]})
 
-    def create(self, inputs: Inputs) -> str:
+    def create(self, inputs: Inputs) -> Live:
         """Create the topic."""
         client = self.cloud.client("sns")
         arn = str(client.create_topic(Name=inputs["name"], Tags=tag_list(inputs))["TopicArn"])
         self.update(arn, inputs)
-        return arn
+        return Live(arn, {"arn": arn, "name": inputs["name"]})
 
     def update(self, identity: str, inputs: Inputs) -> None:
         """Put the key that encrypts it."""
@@ -66,8 +67,9 @@ class TopicPolicy(SettingHandler):
         answer = found(self.cloud.client("sns").get_topic_attributes, TopicArn=identity)
         if answer is None:
             return None
-        policy = answer["Attributes"].get("Policy")
-        return Live(identity, drifted="policy" in inputs and policy != inputs["policy"])
+        policy = json.loads(answer["Attributes"].get("Policy") or "{}")
+        wanted = json.loads(inputs["policy"]) if "policy" in inputs else policy
+        return Live(identity, drifted=policy != wanted)
 
     def put(self, inputs: Inputs) -> None:
         """Put the policy."""
@@ -102,7 +104,7 @@ class TopicSubscription(Handler):
             return None
         return Live(identity, {"arn": identity})
 
-    def create(self, inputs: Inputs) -> str:
+    def create(self, inputs: Inputs) -> Live:
         """Subscribe."""
         answer = self.cloud.client("sns").subscribe(
             TopicArn=inputs["topic"],
@@ -110,7 +112,8 @@ class TopicSubscription(Handler):
             Endpoint=inputs["endpoint"],
             ReturnSubscriptionArn=True,
         )
-        return str(answer["SubscriptionArn"])
+        arn = str(answer["SubscriptionArn"])
+        return Live(arn, {"arn": arn})
 
     def update(self, identity: str, inputs: Inputs) -> None:
         """Leave it: every input that could change makes another subscription."""
@@ -145,14 +148,16 @@ class Queue(Handler):
         arn = answer["Attributes"]["QueueArn"]
         return Live(identity, {"arn": arn, "url": identity, "name": arn.rpartition(":")[2]})
 
-    def create(self, inputs: Inputs) -> str:
+    def create(self, inputs: Inputs) -> Live:
         """Create the queue."""
         answer = self.cloud.client("sqs").create_queue(
             QueueName=inputs["name"],
             Attributes=_queue_attributes(inputs),
             tags=inputs.get("tags") or {},
         )
-        return str(answer["QueueUrl"])
+        url, name = str(answer["QueueUrl"]), inputs["name"]
+        arn = f"arn:aws:sqs:{self.cloud.region}:{self.cloud.account}:{name}"
+        return Live(url, {"arn": arn, "url": url, "name": name})
 
     def update(self, identity: str, inputs: Inputs) -> None:
         """Put the attributes."""

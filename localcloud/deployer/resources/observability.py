@@ -4,6 +4,7 @@ from localcloud.deployer.handler import (
     Handler,
     Inputs,
     Live,
+    Outputs,
     SettingHandler,
     given,
     gone,
@@ -23,20 +24,24 @@ class LogGroup(Handler):
         return str(inputs["name"])
 
     def read(self, identity: str, inputs: Inputs) -> Live | None:  # noqa: ARG002
-        """Return the ARN, without the `:*` that logs puts at its end."""
+        """Return the ARN, without the `:*` that CloudWatch puts at its end."""
         answer = self.cloud.client("logs").describe_log_groups(logGroupNamePrefix=identity)
         for group in answer["logGroups"]:
             if group["logGroupName"] == identity:
-                arn = group["arn"].removesuffix(":*")
-                return Live(identity, {"arn": arn, "name": identity})
+                return self._live(identity)
         return None
 
-    def create(self, inputs: Inputs) -> str:
+    def _live(self, name: str) -> Live:
+        place = f"{self.cloud.region}:{self.cloud.account}"
+        return Live(name, {"arn": f"arn:aws:logs:{place}:log-group:{name}", "name": name})
+
+    def create(self, inputs: Inputs) -> Live:
         """Create the group."""
         name = str(inputs["name"])
         self.cloud.client("logs").create_log_group(logGroupName=name, tags=inputs.get("tags") or {})
-        self.update(name, inputs)
-        return name
+        if inputs.get("retentionInDays"):
+            self.update(name, inputs)
+        return self._live(name)
 
     def update(self, identity: str, inputs: Inputs) -> None:
         """Put the retention."""
@@ -66,10 +71,12 @@ class MetricAlarm(SettingHandler):
     def read(self, identity: str, inputs: Inputs) -> Live | None:  # noqa: ARG002
         """Return the ARN."""
         answer = self.cloud.client("cloudwatch").describe_alarms(AlarmNames=[identity])
-        alarms = answer["MetricAlarms"]
-        return Live(identity, {"arn": alarms[0]["AlarmArn"]}) if alarms else None
+        return Live(identity, self._outputs(identity)) if answer["MetricAlarms"] else None
 
-    def put(self, inputs: Inputs) -> None:
+    def _outputs(self, name: str) -> Outputs:
+        return {"arn": f"arn:aws:cloudwatch:{self.cloud.region}:{self.cloud.account}:alarm:{name}"}
+
+    def put(self, inputs: Inputs) -> Outputs:
         """Put the alarm."""
         dimensions = [
             {"Name": name, "Value": value}
@@ -93,6 +100,7 @@ class MetricAlarm(SettingHandler):
                 AlarmActions="alarmActions",
             ),
         )
+        return self._outputs(str(inputs["name"]))
 
     def delete(self, identity: str) -> None:
         """Delete the alarm."""

@@ -22,7 +22,7 @@ class StateMachine(Handler):
         answer = found(call, stateMachineArn=identity)
         return None if answer is None else Live(identity, {"arn": identity, "name": answer["name"]})
 
-    def create(self, inputs: Inputs) -> str:
+    def create(self, inputs: Inputs) -> Live:
         """Create the machine."""
         answer = self.cloud.client("stepfunctions").create_state_machine(
             name=inputs["name"],
@@ -30,7 +30,8 @@ class StateMachine(Handler):
             tags=tag_list(inputs, "key", "value"),
             **_configuration(inputs),
         )
-        return str(answer["stateMachineArn"])
+        arn = str(answer["stateMachineArn"])
+        return Live(arn, {"arn": arn, "name": inputs["name"]})
 
     def update(self, identity: str, inputs: Inputs) -> None:
         """Put definition, role, logging and tracing; running executions keep the old ones."""

@@ -28,21 +28,12 @@ class Repository(Handler):
         answer = found(client.describe_repositories, repositoryNames=[identity])
         if answer is None:
             return None
-        repository = answer["repositories"][0]
-        return Live(
-            identity,
-            {
-                "arn": repository["repositoryArn"],
-                "name": identity,
-                "repositoryUrl": repository["repositoryUri"],
-                "registryId": repository["registryId"],
-            },
-        )
+        return _live(answer["repositories"][0])
 
-    def create(self, inputs: Inputs) -> str:
+    def create(self, inputs: Inputs) -> Live:
         """Create the repository."""
         encryption = (inputs.get("encryptionConfigurations") or [{}])[0]
-        self.cloud.client("ecr").create_repository(
+        answer = self.cloud.client("ecr").create_repository(
             repositoryName=inputs["name"],
             imageTagMutability=inputs.get("imageTagMutability", "MUTABLE"),
             imageScanningConfiguration={
@@ -53,7 +44,7 @@ class Repository(Handler):
             encryptionConfiguration={"encryptionType": encryption.get("encryptionType", "AES256")},
             tags=tag_list(inputs),
         )
-        return str(inputs["name"])
+        return _live(answer["repository"])
 
     def update(self, identity: str, inputs: Inputs) -> None:
         """Put mutability and scanning."""
@@ -73,6 +64,18 @@ class Repository(Handler):
     def delete(self, identity: str) -> None:
         """Delete the repository with its images."""
         gone(self.cloud.client("ecr").delete_repository, repositoryName=identity, force=True)
+
+
+def _live(repository: Inputs) -> Live:
+    return Live(
+        repository["repositoryName"],
+        {
+            "arn": repository["repositoryArn"],
+            "name": repository["repositoryName"],
+            "repositoryUrl": repository["repositoryUri"],
+            "registryId": repository["registryId"],
+        },
+    )
 
 
 class RepositorySetting(SettingHandler):

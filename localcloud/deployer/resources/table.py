@@ -29,8 +29,8 @@ class Table(Handler):
         arn = answer["Table"]["TableArn"]
         return Live(identity, {"arn": arn, "name": identity}, drifted=bool(inputs) and drifted)
 
-    def create(self, inputs: Inputs) -> str:
-        """Create the table and wait until it is active."""
+    def create(self, inputs: Inputs) -> Live:
+        """Create the table; on the embedded cloud it is active at once."""
         client, name = self.cloud.client("dynamodb"), str(inputs["name"])
         keys = [("HASH", inputs["hashKey"])]
         if inputs.get("rangeKey"):
@@ -48,9 +48,9 @@ class Table(Handler):
         }
         if (inputs.get("serverSideEncryption") or {}).get("enabled"):
             arguments["SSESpecification"] = {"Enabled": True, "SSEType": "KMS"}
-        client.create_table(**arguments)
+        answer = client.create_table(**arguments)
         self._configure(name, inputs)
-        return name
+        return Live(name, {"arn": answer["TableDescription"]["TableArn"], "name": name})
 
     def update(self, identity: str, inputs: Inputs) -> None:
         """Bring protection, recovery, time to live and tags to the inputs."""
