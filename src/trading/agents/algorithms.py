@@ -53,7 +53,7 @@ class PPOParameters(Hyperparameters):
     ent_coef : weight of the entropy bonus
     """
 
-    learning_rate: float = 3e-3
+    learning_rate: float = 6e-3
     gamma: float = 0.2
     slots: int = 512
     horizon: int = 12
@@ -78,9 +78,9 @@ class A2CParameters(Hyperparameters):
     use_rms_prop : RMSprop instead of Adam
     """
 
-    learning_rate: float = 2e-3
+    learning_rate: float = 4e-3
     gamma: float = 0.2
-    slots: int = 512
+    slots: int = 1024
     horizon: int = 12
     n_steps: int = 4
     gae_lambda: float = 0.9
@@ -104,7 +104,7 @@ class SACParameters(Hyperparameters):
     ent_coef : temperature, the weight of the entropy bonus
     """
 
-    learning_rate: float = 2e-3
+    learning_rate: float = 4e-3
     gamma: float = 0.2
     slots: int = 512
     horizon: int = 12
@@ -114,7 +114,7 @@ class SACParameters(Hyperparameters):
     train_freq: int = 2
     gradient_steps: int = 1
     tau: float = 0.02
-    ent_coef: float = 0.005
+    ent_coef: float = 0.02
 
 
 HYPERPARAMETERS: dict[Algorithm, Hyperparameters] = {

@@ -53,6 +53,7 @@ class Manifest(_Frozen):
     fold_trained_through: tuple[date, ...] = Field((), description="The same, fold by fold.")
     features_version: str
     data_hash: str
+    dataset_hash: str = Field("", description="Content hash of the dataset that it learnt from.")
     slots_version: str
     code_revision: str = "unknown"
     parent: str | None = Field(None, description="Version whose weights the final fit started at.")
@@ -255,7 +256,7 @@ def load_ensemble(source: Path | Mapping[str, bytes]) -> Ensemble:
 def _require_same_origin(first: Manifest, other: Manifest) -> None:
     fields = (
         "trained_through", "fold_trained_through", "features_version", "data_hash",
-        "slots_version", "code_revision", "libraries", "settings",
+        "dataset_hash", "slots_version", "code_revision", "libraries", "settings",
     )  # fmt: skip
     differing = [name for name in fields if getattr(first, name) != getattr(other, name)]
     if differing:

@@ -8,7 +8,7 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 
-from trading.agents.policy import HELD_SCALE, Float32Array, SlotPolicy
+from trading.agents.policy import CONTEXT_SCALE, HELD_SCALE, Float32Array, SlotPolicy
 from trading.errors import ModelError
 from trading.features.dataset import Dataset
 
@@ -17,7 +17,7 @@ class DatasetExtractor(BaseFeaturesExtractor):
     """Look up what an observation of `SlotVecEnv` refers to.
 
     Turns `(n, 3)` references into the `(n, features + 1 + C)` inputs of `SlotPolicy`. The dataset's
-    arrays are used in place: no copy, and no part of the model's state.
+    features are used in place: no copy, and no part of the model's state.
     """
 
     def __init__(self, observation_space: gymnasium.Space[Float32Array], dataset: Dataset) -> None:
@@ -25,7 +25,7 @@ class DatasetExtractor(BaseFeaturesExtractor):
         super().__init__(observation_space, features + 1 + dataset.context.shape[1])
         self._slots = slots
         self._features = torch.from_numpy(dataset.features.reshape(decisions * slots, features))
-        self._context = torch.from_numpy(dataset.context)
+        self._context = torch.from_numpy(dataset.context) * CONTEXT_SCALE
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
         """Return the inputs of the network."""

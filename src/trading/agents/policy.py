@@ -20,6 +20,9 @@ from trading.features.specification import FEATURE_NAMES, FEATURES
 BLOCK = 400
 HELD_SCALE = 50.0
 """A held weight of 2 % of the portfolio enters the network as 1."""
+CONTEXT_SCALE = 0.25
+"""The context, of order one, enters this much smaller than the features: it has one value a
+decision, so a network that listens to it closely learns the decisions of the past by heart."""
 
 Float32Array = npt.NDArray[np.float32]
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -49,8 +52,8 @@ class Policy(Protocol):
 class SlotPolicy:
     """One small network that every slot shares: rectified layers and a linear score.
 
-    Its input is a slot's features, its held weight times `HELD_SCALE` and the market context, in
-    this order. Slots meet nowhere in it, so permuting slots permutes scores.
+    Its input is a slot's features, its held weight times `HELD_SCALE` and the market context times
+    `CONTEXT_SCALE`, in this order. Slots meet nowhere in it, so permuting slots permutes scores.
 
     Attributes
     ----------
@@ -128,7 +131,7 @@ class SlotPolicy:
             filled = block[: stop - start]
             filled[:, : features.shape[1]] = features[start:stop]
             filled[:, features.shape[1]] = held[start:stop] * np.float32(HELD_SCALE)
-            filled[:, features.shape[1] + 1 :] = context
+            filled[:, features.shape[1] + 1 :] = context * np.float32(CONTEXT_SCALE)
             scores[start:stop] = self._forward(block)[: stop - start]
         return scores
 

@@ -30,6 +30,7 @@ from trading.features.dataset import Dataset
 REFERENCE_SIZE = 3
 """An observation refers to the dataset: index of the decision, index of the slot, held weight."""
 GRADIENT_CLIP = 5.0
+ACTION_BOUND = 3.0
 
 Float32Array = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -90,7 +91,7 @@ class SlotVecEnv(VecEnv):
         super().__init__(
             max(min(slots, most), 1),
             spaces.Box(np.zeros(REFERENCE_SIZE, dtype=np.float32), high),
-            spaces.Box(-1.0, 1.0, (1,), dtype=np.float32),
+            spaces.Box(-ACTION_BOUND, ACTION_BOUND, (1,), dtype=np.float32),
         )
         self._slots: IntArray = np.zeros(self.num_envs, dtype=np.int64)
         self._held = np.zeros(self.num_envs)
@@ -108,7 +109,7 @@ class SlotVecEnv(VecEnv):
         """Simulate the month; return observations, rewards, ends and infos, each one a slot."""
         if self._actions is None:
             raise RuntimeError("step_wait was called before step_async")
-        rewards, value = self._month(self._actions[:, 0].astype(np.float64))
+        rewards, value = self._month(self._actions[:, 0].astype(np.float64) / ACTION_BOUND)
         self._actions = None
         self._position += 1
         done = self._position == len(self._path)

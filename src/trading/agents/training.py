@@ -71,12 +71,15 @@ class WarmStart:
     trained_through: date
     version: str | None = None
 
-    def require_older(self, cut: date) -> None:
-        """Assert the lineage: the weights have seen nothing from `cut` on; else `ModelError`."""
-        if self.trained_through >= cut:
+    def require_through(self, last: date) -> None:
+        """Assert the lineage: the weights have seen nothing after `last`; else `ModelError`.
+
+        `last` is the last session that the fit itself may learn from.
+        """
+        if self.trained_through > last:
             raise ModelError(
-                f"weights trained through {self.trained_through} cannot start a fit that is "
-                f"judged from {cut} on: they have seen the returns they would be judged by"
+                f"weights trained through {self.trained_through} cannot start a fit that learns "
+                f"through {last}: they have seen returns that it will be judged by"
             )
 
 
