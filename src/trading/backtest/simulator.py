@@ -158,7 +158,7 @@ def hold(
     net = gross.copy()
     net[..., :1] = (1.0 - paid[..., None]) * (1.0 + gross[..., :1]) - 1.0
     bought = np.maximum(traded, 0.0).sum(axis=-1)
-    sold = np.maximum(-traded, 0.0).sum(axis=-1)
+    sold = bought - traded.sum(axis=-1)
     end = _drifted(goal, paths[-1]) if len(paths) else goal
     return Holding(net, gross, end, goal, np.maximum(bought, sold), paid)
 

@@ -41,10 +41,7 @@ def information_coefficient(scores: npt.ArrayLike, outcome: npt.ArrayLike) -> fl
     both = np.isfinite(left) & np.isfinite(right)
     if both.sum() < MIN_NAMES:
         return float("nan")
-    a, b = average_ranks(left[both]), average_ranks(right[both])
-    a, b = a - a.mean(), b - b.mean()
-    scale = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / scale if scale > 0.0 else float("nan")
+    return float(_rank_correlations(left[both][:, None], right[both])[0])
 
 
 def feature_information(dataset: Dataset) -> FloatArray:
@@ -56,8 +53,20 @@ def feature_information(dataset: Dataset) -> FloatArray:
     table = np.full((len(ends), dataset.features.shape[2]), np.nan)
     for index in np.flatnonzero(ends >= 0):
         outcome = realised_returns(dataset, int(index), int(ends[index]))
-        outcome = np.where(dataset.eligible[index], outcome, np.nan)
-        table[index] = [
-            information_coefficient(feature, outcome) for feature in dataset.features[index].T
-        ]
+        both = dataset.eligible[index] & np.isfinite(outcome)
+        if both.sum() >= MIN_NAMES:
+            features = dataset.features[index][both].astype(np.float64)
+            table[index] = _rank_correlations(features, outcome[both])
     return table
+
+
+def _rank_correlations(columns: FloatArray, outcome: FloatArray) -> FloatArray:
+    """Return Spearman's correlation of each column `(n, F)` with `(n,)`; NaN without variation."""
+    left = np.stack([average_ranks(column) for column in columns.T], axis=1)
+    right = average_ranks(outcome)
+    left -= left.mean(axis=0)
+    right -= right.mean()
+    scale = np.sqrt((left**2).sum(axis=0) * (right**2).sum())
+    varied = scale > 0.0
+    products = (left * right[:, None]).sum(axis=0)
+    return np.where(varied, products / np.where(varied, scale, 1.0), np.nan)

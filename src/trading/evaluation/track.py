@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from trading.backtest.metrics import total_return
 from trading.backtest.simulator import FILL, Simulation, follow
 from trading.config import Settings
 from trading.errors import DataError
@@ -52,9 +53,8 @@ class Track:
     @property
     def monthly_returns(self) -> FloatArray:
         """Net returns `(M,)`, compounded over each month's holding."""
-        growth = np.concatenate([[1.0], np.cumprod(1.0 + self.net_returns)])[self.offsets]
-        lost = growth[:-1] <= 0.0
-        return np.where(lost, 0.0, growth[1:] / np.where(lost, 1.0, growth[:-1]) - 1.0)
+        spans = zip(self.offsets[:-1], self.offsets[1:], strict=True)
+        return np.array([float(total_return(self.net_returns[a:b])) for a, b in spans])
 
     def named(self, name: str, label: str) -> "Track":
         """Return the same record under another name."""

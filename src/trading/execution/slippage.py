@@ -63,17 +63,19 @@ class CostModel:
         dollar_volume : (..., S) USD that the name trades in a day
         volatility : (..., S) daily, a fraction
 
-        A volume that is not known, or zero, costs as much as `PARTICIPATION_CAP` days of volume; a
+        A volume that is not known, or below 1 USD, costs as much as `PARTICIPATION_CAP` days of volume; a
         volatility that is not known costs as `UNKNOWN_VOLATILITY` does.
         """
         traded = np.abs(np.asarray(traded_usd, dtype=np.float64))
         volume = np.asarray(dollar_volume, dtype=np.float64)
         sigma = np.asarray(volatility, dtype=np.float64)
-        known = np.isfinite(volume) & (volume > 0.0)
-        ratio = traded / np.where(known, volume, 1.0)
-        participation = np.where(known, np.minimum(ratio, PARTICIPATION_CAP), PARTICIPATION_CAP)
+        known = np.isfinite(volume) & (volume >= 1.0)
+        # What concerns names alone is computed before a batch of portfolios multiplies it.
+        per_dollar = np.where(known, 1.0 / np.where(known, volume, 1.0), 0.0)
+        floor = np.where(known, 0.0, PARTICIPATION_CAP)
         sigma = np.where(np.isfinite(sigma) & (sigma >= 0.0), sigma, UNKNOWN_VOLATILITY)
-        impact = self.impact_coefficient * sigma * np.sqrt(participation)
+        participation = np.minimum(traded * per_dollar, PARTICIPATION_CAP) + floor
+        impact = np.sqrt(participation) * (self.impact_coefficient * sigma)
         return np.asarray(self.linear_rate + impact, dtype=np.float64)
 
     def cost(

@@ -66,7 +66,7 @@ def enforce_limits(
     ----------
     target, held : (S,) weights wanted and held now
     symbols : S names; "" is an empty slot, which can hold nothing
-    dollar_volume : (S,) USD a day; where it is not known nothing is bought
+    dollar_volume : (S,) USD a day; where it is not known, or below 1 USD, nothing is bought
     settings : largest weight, excluded symbols, largest participation
     nav_usd : value of the portfolio in USD
     min_names : fewer names reject the portfolio
@@ -120,9 +120,9 @@ def _participate(
     goal: FloatArray, held: FloatArray, volume: FloatArray, limit: float, nav_usd: float
 ) -> tuple[FloatArray, LimitCheck]:
     """Cut purchases, never sales, to a share of the daily volume."""
-    known = np.where(np.isfinite(volume) & (volume > 0.0), volume, 0.0)
+    known = np.where(np.isfinite(volume) & (volume >= 1.0), volume, 0.0)
     bought = np.maximum(goal - held, 0.0)
-    room = known * limit / nav_usd
+    room = known * limit / max(nav_usd, 1.0)
     over = bought > room + ROUNDING
     share = bought * nav_usd / np.where(known > 0.0, known, np.nan)
     largest = float(np.max(share, where=np.isfinite(share), initial=0.0))
