@@ -25,8 +25,16 @@ def event_destinations(context: CloudContext, configuration_set: str) -> list[di
 
 
 def add_event_destinations() -> None:
-    """Teach moto's SESv2 the four operations on event destinations."""
+    """Teach moto's SESv2 the four operations on event destinations.
+
+    Called before the first call to SESv2: moto's server fixes a service's routes then.
+    """
+    from moto.sesv2 import urls
     from moto.sesv2.responses import SESV2Response
+
+    path = "{0}/v2/email/configuration-sets/(?P<ConfigurationSetName>[^/]+)/event-destinations"
+    for route in (f"{path}$", f"{path}/(?P<EventDestinationName>[^/]+)$"):
+        urls.url_paths[route] = SESV2Response.dispatch
 
     operations: dict[str, Callable[[Any], str]] = {
         "create_configuration_set_event_destination": _create,

@@ -98,7 +98,7 @@ class Outbox:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.RLock()
-        self._changed = threading.Condition()
+        self._changed = threading.Event()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(path, timeout=30.0, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode=WAL")
@@ -183,14 +183,13 @@ class Outbox:
         return [(kind, error) for kind, error in rows]
 
     def wake(self) -> None:
-        """Tell a waiting dispatcher that something changed."""
-        with self._changed:
-            self._changed.notify_all()
+        """Tell the dispatcher that something changed."""
+        self._changed.set()
 
-    def wait(self, seconds: float | None) -> None:
-        """Wait for a change, at most `seconds`."""
-        with self._changed:
-            self._changed.wait(seconds)
+    def wait(self, seconds: float) -> None:
+        """Wait for a change since the last wait, at most `seconds`; for the one dispatcher."""
+        self._changed.wait(seconds)
+        self._changed.clear()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

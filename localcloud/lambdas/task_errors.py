@@ -50,12 +50,12 @@ def _failure(env: Any, error: str, cause: str) -> Any:
     from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
         FailureEvent,
     )
-    from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 
-    details = LambdaFunctionFailedEventDetails(error=error, cause=cause)
+    failed = LambdaFunctionFailedEventDetails(error=error, cause=cause)
+    details: Any = {"lambdaFunctionFailedEventDetails": failed}
     return FailureEvent(
         env=env,
         error_name=CustomErrorName(error),
         event_type=HistoryEventType.LambdaFunctionFailed,
-        event_details=EventDetails(lambdaFunctionFailedEventDetails=details),
+        event_details=details,
     )

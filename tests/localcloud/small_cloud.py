@@ -19,9 +19,7 @@ from localcloud.identity.credentials import Credentials
 from localcloud.processes import Spawner
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/function"
-SERVICES = (
-    "lambda events scheduler sns sqs ses sesv2 logs iam sts s3 stepfunctions dynamodb".split()
-)
+SERVICES = ("lambda", "events", "scheduler", "sns", "sqs", "ses", "sesv2", "logs", "iam", "sts")
 
 
 class OpenIdentity:
