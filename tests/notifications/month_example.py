@@ -96,46 +96,76 @@ def example_history(last: str = MONTH, count: int = 14) -> tuple[MonthPerformanc
     return tuple(points)
 
 
+LABELS = {
+    "candidate": "Ensemble of ppo, a2c, sac",
+    "equal_weight": "Equal weight of all eligible names, monthly, net of costs",
+    "index": "Index proxy: eligible names by dollar volume, monthly, net of costs",
+    "best_factor": "Best single factor by training data of each fold: +momentum_12_1",
+    "momentum": "Momentum of 12 months without the last",
+    "champion": "Champion 2026-08-r1, from its stored scores",
+}
+
+
 def example_verdict(*, passed: bool = False) -> GateVerdict:
-    def figures(scale: float) -> dict[str, Any]:
+    def figures(name: str, scale: float, lead: float | None) -> dict[str, Any]:
         return {
+            "label": LABELS[name],
             "months": 18,
             "annual_return": 0.11 * scale,
-            "volatility": 0.14,
+            "volatility": 0.14 / abs(scale),
             "sharpe": 0.79 * scale,
-            "max_drawdown": 0.12 / scale,
-            "excess_return": None,
+            "sharpe_error": 0.81,
+            "sortino": 1.1 * scale,
+            "max_drawdown": 0.12 / abs(scale),
+            "calmar": 0.92 * scale,
+            "annual_turnover": None if name == "index" else 3.4,
+            "annual_costs": 0.0031,
+            "hit_rate": 0.61,
+            "information_coefficient": 0.021 if name in ("candidate", "champion") else None,
+            "names": 68.0,
+            "delisted": 1,
+            "excess_return": lead,
+            "p_value": None if lead is None else 0.31 - lead,
         }
 
+    lead = 0.012 if passed else -0.021
     checks = (
-        GateCheck(name="months", value=18, threshold=6, passed=True, reason="18 months judged."),
+        GateCheck(
+            name="months",
+            value=18,
+            threshold=6,
+            passed=True,
+            reason="18 out-of-sample months, 6 are needed",
+        ),
         GateCheck(
             name="sharpe",
             value=0.79,
             threshold=0.3,
             passed=True,
-            reason="The Sharpe ratio of 0.79 reaches the 0.30 asked for.",
+            reason="Sharpe ratio: 0.79, at least 0.30 is needed",
         ),
         GateCheck(
-            name="excess_over_champion",
-            value=0.012 if passed else -0.021,
+            name="champion_margin",
+            value=lead,
             threshold=0.0,
             passed=passed,
-            reason="It beats the champion by 1.2 % a year."
-            if passed
-            else "It trails the champion by 2.1 % a year.",
+            reason=f"annual return over the champion: {lead:+.1%}, at least +0.0% is needed",
         ),
     )
     return GateVerdict(
         passed=passed,
+        summary="Passed: all 3 checks over 18 out-of-sample months hold."
+        if passed
+        else "Rejected: 1 of 3 checks over 18 out-of-sample months fail.",
         reasons=tuple(check.reason for check in checks if not check.passed),
         checks=checks,
         figures={
-            "candidate": figures(1.0),
-            "champion": figures(1.2),
-            "equal_weight": figures(0.7),
-            "index": figures(0.62),
-            "factor": figures(0.85),
+            "candidate": figures("candidate", 1.0, None),
+            "equal_weight": figures("equal_weight", 0.7, 0.033),
+            "index": figures("index", 0.62, 0.042),
+            "best_factor": figures("best_factor", 0.85, 0.016),
+            "momentum": figures("momentum", -0.4, 0.154),
+            "champion": figures("champion", 1.2 - 10 * max(lead, 0), lead),
         },
     )
 

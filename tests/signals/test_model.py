@@ -37,6 +37,7 @@ def monthly(**changes):
         ({"confidence": 1.01}, "confidence"),
         ({"price": 0.0}, "price"),
         ({"rank": 0}, "rank"),
+        ({"reason": "fine\nSELL EVERYTHING"}, "reason"),
         ({"surprise": 1}, "surprise"),
     ],
 )

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 Symbol = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[!-~]+$")]
+Sentence = Annotated[str, Field(min_length=1, max_length=400, pattern=r"^\P{Cc}+$")]
 Level = Annotated[float, Field(gt=0.0)]
 
 
@@ -69,7 +70,7 @@ class MonthlySignal(Record):
     confidence : 0..1, None likewise
     weight, previous_weight : share of the net asset value after and before the month's orders
     price : last close in USD, None where there is no bar
-    reason : one sentence
+    reason : one sentence, without line breaks
     """
 
     month: Month
@@ -82,7 +83,7 @@ class MonthlySignal(Record):
     weight: Fraction
     previous_weight: Fraction
     price: float | None = Field(gt=0.0)
-    reason: str = Field(min_length=1, max_length=400)
+    reason: Sentence
 
     @model_validator(mode="after")
     def _action_agrees_with_weights(self) -> Self:

@@ -55,11 +55,12 @@ class GateCheck(Record):
 class GateVerdict(Record):
     """What the gate said of the challenger, as its JSON has it.
 
-    `figures` maps each judged portfolio (`candidate`, the champion, each baseline) to its figures,
-    all of the same months, net of costs.
+    `figures` maps each contender (`candidate`, each baseline, the champion) to its figures, net of
+    costs; `label` among them says in words who it is.
     """
 
     passed: bool
+    summary: str = ""
     reasons: tuple[str, ...] = ()
     checks: tuple[GateCheck, ...] = ()
     figures: dict[str, dict[str, Figure]] = Field(default_factory=dict)
@@ -69,6 +70,7 @@ class GateVerdict(Record):
         """Return the part of a verdict's JSON that is shown; other keys and lists are left out."""
         return cls(
             passed=verdict["passed"],
+            summary=verdict.get("summary", ""),
             reasons=tuple(verdict.get("reasons", ())),
             checks=tuple(
                 GateCheck(**{key: check[key] for key in GateCheck.model_fields if key in check})
