@@ -6,30 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-from pydantic import ValidationError
 
-from trading.config import Settings
+from trading.config import Settings, load_settings
 from trading.errors import ConfigurationError
 
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 RETENTION_DAYS = frozenset(
     {1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922}
     | {3288, 3653}
-)
-KEYS = frozenset(
-    {
-        "environment",
-        "sender",
-        "mailIdentity",
-        "recipients",
-        "verifyRecipients",
-        "alertEmail",
-        "settings",
-        "logRetentionDays",
-        "protect",
-        "schedules",
-        "region",
-    }
 )
 
 
@@ -95,11 +79,7 @@ def _settings(config: pulumi.Config, sender: str) -> Settings:
         "sender": sender,
         "recipients": config.require_object("recipients"),
     }
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise ConfigurationError("trading:settings is invalid: " + "; ".join(wrong)) from error
+    return load_settings(overrides=values, environ={})
 
 
 def _retention(days: int) -> int:

@@ -98,7 +98,9 @@ class Functions(pulumi.ComponentResource):
             environment=lambda_.FunctionEnvironmentArgs(variables=variables),
             tracing_config=lambda_.FunctionTracingConfigArgs(mode="Active"),
             logging_config=lambda_.FunctionLoggingConfigArgs(
-                log_format="JSON", log_group=log_group.name
+                # Powertools writes JSON itself; Lambda's own would wrap it a second time.
+                log_format="Text",
+                log_group=log_group.name,
             ),
             tags=deployment.tags,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),

@@ -7,10 +7,6 @@ This is the one place to edit when a function needs more, or less. Paths are key
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-READ_ITEMS = ("GetItem", "Query")
-WRITE_ITEMS = ("PutItem", "UpdateItem")
-STORE_ITEMS = ("BatchWriteItem", "DeleteItem", "PutItem", "UpdateItem")
-
 
 @dataclass(frozen=True)
 class Objects:
@@ -78,17 +74,19 @@ class FunctionSpec:
     asynchronous: bool = False
 
 
-LEDGER_READ = Items("ledger", READ_ITEMS)
-LEDGER = Items("ledger", (*READ_ITEMS, *WRITE_ITEMS))
-DATA_READ = Objects("data", read=("*",))
-MODELS_READ = Objects("models", read=("*",))
-MODELS = Objects("models", read=("*",), write=("*",))
-RUN = Objects("runs", read=("*",), write=("runs/*",))
-RUN_READ = Objects("runs", read=("*",))
-SIGNALS_READ = (Items("signals", READ_ITEMS), Items("performance", (*READ_ITEMS, "Scan")))
-SIGNALS = (
-    Items("signals", (*READ_ITEMS, *STORE_ITEMS)),
-    Items("performance", (*READ_ITEMS, "Scan", *STORE_ITEMS)),
+READ_LEDGER = Items("ledger", ("GetItem",))
+ENTER_IN_LEDGER = Items("ledger", ("GetItem", "PutItem"))
+MARK_MAIL = Items("ledger", ("GetItem", "UpdateItem"))
+READ_DATA = Objects("data", read=("*",))
+FILL_LAKE = Objects("data", read=("*",), write=("*",))
+READ_MODELS = Objects("models", read=("*",))
+WRITE_MODELS = Objects("models", write=("archive/*", "backtest-results/*", "production/*"))
+READ_RUN = Objects("runs", read=("runs/*",))
+WORK_ON_RUN = Objects("runs", read=("runs/*",), write=("runs/*",))
+READ_SIGNALS = (Items("signals", ("Query",)), Items("performance", ("GetItem", "Scan")))
+STORE_SIGNALS = (
+    Items("signals", ("BatchWriteItem", "Query")),
+    Items("performance", ("GetItem", "PutItem", "UpdateItem")),
 )
 
 FUNCTIONS: Mapping[str, FunctionSpec] = {
@@ -97,10 +95,10 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         timeout=60,
         memory=512,
         grants=(
-            LEDGER,
-            DATA_READ,
-            StartMonth(),
+            Items("ledger", ("GetItem", "PutItem", "Scan")),
+            # The four actions of the idempotency utility of Powertools.
             Items("idempotency", ("DeleteItem", "GetItem", "PutItem", "UpdateItem")),
+            StartMonth(),
         ),
         step=False,
         asynchronous=True,
@@ -109,21 +107,20 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         "Fetches sessions into the lake",
         timeout=900,
         memory=3008,
-        grants=(Objects("data", read=("*",), write=("*",)), ProviderKeys()),
+        grants=(FILL_LAKE, ProviderKeys()),
         asynchronous=True,
     ),
     "data_quality": FunctionSpec(
         "Judges fetched sessions",
         timeout=300,
         memory=2048,
-        grants=(Objects("data", read=("*",), write=("*",)),),
-        asynchronous=True,
+        grants=(FILL_LAKE,),
     ),
     "resolve": FunctionSpec(
         "Resolves the versions the month stands on",
         timeout=300,
         memory=2048,
-        grants=(DATA_READ, MODELS_READ, LEDGER),
+        grants=(READ_DATA, READ_LEDGER),
     ),
     "prepare": FunctionSpec(
         "Computes slots and features of the month",
@@ -131,87 +128,102 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         memory=3008,
         grants=(
             Objects("data", read=("*",), write=("universe/*",)),
-            MODELS_READ,
-            RUN,
-            LEDGER_READ,
+            Objects("runs", read=("runs/*", "training/*"), write=("runs/*",)),
         ),
     ),
     "validate": FunctionSpec(
         "Judges the recipe out of sample",
         timeout=900,
         memory=3008,
-        grants=(MODELS_READ, RUN, LEDGER_READ),
+        grants=(
+            READ_DATA,
+            READ_MODELS,
+            Objects("runs", read=("runs/*", "scores/*", "training/*"), write=("runs/*",)),
+        ),
     ),
     "deploy": FunctionSpec(
-        "Promotes the challenger", timeout=300, memory=1024, grants=(RUN_READ, MODELS, LEDGER)
+        "Promotes the challenger",
+        timeout=300,
+        memory=1024,
+        grants=(READ_RUN, WRITE_MODELS, ENTER_IN_LEDGER),
     ),
     "keep_champion": FunctionSpec(
         "Keeps the champion, or installs the baseline",
         timeout=300,
-        memory=2048,
-        grants=(RUN_READ, MODELS, LEDGER),
+        memory=1024,
+        grants=(READ_RUN, WRITE_MODELS, ENTER_IN_LEDGER),
     ),
     "market_context": FunctionSpec(
         "Computes what all scoring batches share",
         timeout=300,
         memory=2048,
-        grants=(MODELS_READ, RUN, LEDGER_READ, *SIGNALS_READ),
+        grants=(READ_DATA, WORK_ON_RUN, *READ_SIGNALS),
     ),
     "score_batch": FunctionSpec(
-        "Scores a batch of slots", timeout=300, memory=1024, grants=(MODELS_READ, RUN, LEDGER_READ)
+        "Scores a batch of slots", timeout=300, memory=1024, grants=(READ_MODELS, WORK_ON_RUN)
     ),
     "rank": FunctionSpec(
         "Turns scores into signals",
         timeout=300,
-        memory=2048,
-        grants=(MODELS_READ, RUN, LEDGER_READ, *SIGNALS_READ),
+        memory=1024,
+        grants=(Objects("runs", read=("runs/*",), write=("runs/*", "scores/*")),),
     ),
     "store_signals": FunctionSpec(
-        "Stores the month's signals", timeout=300, memory=1024, grants=(RUN, LEDGER, *SIGNALS)
+        "Stores the month's signals", timeout=300, memory=1024, grants=(READ_RUN, *STORE_SIGNALS)
     ),
     "measure": FunctionSpec(
         "Measures portfolio and earlier signals, and writes the report",
         timeout=600,
         memory=3008,
         grants=(
-            DATA_READ,
-            MODELS_READ,
-            Objects("runs", read=("*",), write=("runs/*", "reports/*")),
-            LEDGER_READ,
-            *SIGNALS,
+            READ_DATA,
+            READ_MODELS,
+            Objects("runs", read=("reports/*", "runs/*"), write=("reports/*",)),
+            Items("signals", ("Query",)),
+            Items("performance", ("GetItem", "Scan", "UpdateItem")),
         ),
     ),
     "notify": FunctionSpec(
         "Sends the month's mail to one recipient",
         timeout=300,
         memory=1024,
-        grants=(Objects("runs", read=("*",), write=("runs/*", "reports/*")), LEDGER, SendMail()),
+        grants=(
+            Objects("runs", read=("reports/*",), write=("reports/*",)),
+            MARK_MAIL,
+            SendMail(),
+        ),
     ),
     "finish": FunctionSpec(
-        "Closes the month in the ledger", timeout=300, memory=512, grants=(RUN, LEDGER)
+        "Closes the month in the ledger", timeout=300, memory=512, grants=(ENTER_IN_LEDGER,)
     ),
     "rollback": FunctionSpec(
-        "Puts the champion pointer back", timeout=300, memory=512, grants=(MODELS_READ, LEDGER)
+        "Puts the champion pointer back",
+        timeout=300,
+        memory=512,
+        grants=(
+            Objects("models", write=("production/*",)),
+            Items("ledger", ("DeleteItem", "GetItem", "PutItem")),
+        ),
     ),
     "alert": FunctionSpec(
         "Tells the operator of a failed month",
         timeout=60,
         memory=512,
-        grants=(PublishAlert(), LEDGER),
+        grants=(PublishAlert(), ENTER_IN_LEDGER),
     ),
     "mail_events": FunctionSpec(
         "Records what became of a mail",
         timeout=60,
         memory=512,
-        grants=(LEDGER,),
+        grants=(MARK_MAIL,),
         step=False,
         asynchronous=True,
     ),
 }
 
 TRAINING: tuple[Objects, ...] = (
-    Objects("runs", read=("runs/*",), write=("runs/*",)),
-    Objects("models", read=("*",)),
+    Objects("runs", read=("runs/*", "training/*"), write=("training/*",)),
+    READ_MODELS,
 )
 
 

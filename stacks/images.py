@@ -14,7 +14,7 @@ from stacks.policies import Statement, document
 
 ROOT = Path(__file__).parents[1]
 KEEP_IMAGES = 20
-SHARED_SOURCES = ("pyproject.toml", "requirements.lock", "README.md", "config", "src")
+SHARED_SOURCES = ("LICENSE", "README.md", "config", "pyproject.toml", "requirements.lock", "src")
 SOURCES: Mapping[str, Sequence[str]] = {
     "functions": ("containers/functions", "functions", *SHARED_SOURCES),
     "training": ("containers/training", *SHARED_SOURCES),
@@ -125,11 +125,7 @@ class Images(pulumi.ComponentResource):
                     password=pulumi.Output.secret(token.password),
                 )
             ],
-            opts=pulumi.ResourceOptions(
-                # The registry's password changes hourly; a new one is no reason to build again.
-                parent=self,
-                ignore_changes=["registries"],
-            ),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         return built.ref
 

@@ -115,6 +115,7 @@ class Environment:
             "TRADING_MAIL_IDENTITY": self.configuration.mail_identity,
             "TRADING_TRAINING_IMAGE": self.images.references["training"],
             "TRADING_TRAINING_ROLE": self.training.role.arn,
+            "POWERTOOLS_LOG_LEVEL": self.configuration.settings.log_level,
             "TRADING_CODE_REVISION": source_hash(ROOT, SOURCES["functions"]),
         }
 

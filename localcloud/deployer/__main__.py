@@ -117,6 +117,8 @@ def main() -> None:
     watchdog = threading.Timer(options.timeout, _give_up, [options.timeout])
     watchdog.daemon = True
     watchdog.start()
+    # Pulumi's AWS package is large: compiling it anew takes longer than all the rest.
+    sys.dont_write_bytecode = False
     code = 0
     try:
         _print(deploy(options))
