@@ -63,8 +63,8 @@ class CostModel:
         dollar_volume : (..., S) USD that the name trades in a day
         volatility : (..., S) daily, a fraction
 
-        A volume that is not known, or below 1 USD, costs as much as `PARTICIPATION_CAP` days of volume; a
-        volatility that is not known costs as `UNKNOWN_VOLATILITY` does.
+        A volume that is not known, or below 1 USD, costs as much as `PARTICIPATION_CAP` days of
+        volume; a volatility that is not known costs as `UNKNOWN_VOLATILITY` does.
         """
         traded = np.abs(np.asarray(traded_usd, dtype=np.float64))
         volume = np.asarray(dollar_volume, dtype=np.float64)
@@ -74,9 +74,12 @@ class CostModel:
         per_dollar = np.where(known, 1.0 / np.where(known, volume, 1.0), 0.0)
         floor = np.where(known, 0.0, PARTICIPATION_CAP)
         sigma = np.where(np.isfinite(sigma) & (sigma >= 0.0), sigma, UNKNOWN_VOLATILITY)
-        participation = np.minimum(traded * per_dollar, PARTICIPATION_CAP) + floor
-        impact = np.sqrt(participation) * (self.impact_coefficient * sigma)
-        return np.asarray(self.linear_rate + impact, dtype=np.float64)
+        participation = np.asarray(traded * per_dollar + floor)
+        np.minimum(participation, PARTICIPATION_CAP, out=participation)
+        np.sqrt(participation, out=participation)
+        rate = np.asarray(participation * (self.impact_coefficient * sigma))
+        rate += self.linear_rate
+        return rate
 
     def cost(
         self,
@@ -102,4 +105,6 @@ class CostModel:
         if not np.isfinite(size).all():
             raise DataError("the size of a trade is not a finite number; check the target weights")
         nav = np.asarray(self.capital_usd if nav_usd is None else nav_usd, dtype=np.float64)
-        return size * self.rate(size * nav[..., None], dollar_volume, volatility)
+        rate = self.rate(size * nav[..., None], dollar_volume, volatility)
+        rate *= size
+        return rate

@@ -1,0 +1,66 @@
+"""One simulator, one cost model, one set of metrics: nothing else in the domain may define them."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src" / "trading"
+FIGURES = {
+    "total_return",
+    "cagr",
+    "annual_return",
+    "sharpe",
+    "sharpe_ratio",
+    "sortino",
+    "sortino_ratio",
+    "max_drawdown",
+    "maximum_drawdown",
+    "calmar",
+    "win_rate",
+    "profit_factor",
+    "value_at_risk",
+    "wilson_interval",
+}
+SIMULATION = {"hold", "growth_paths"}
+COSTS = {"commission_bps", "slippage_bps", "impact_coefficient"}
+OUTSIDE = sorted(
+    path
+    for path in SOURCE.rglob("*.py")
+    if path.relative_to(SOURCE).parts[0] not in {"backtest", "execution"}
+)
+
+
+def defined(path: Path) -> set[str]:
+    """Names of module functions; methods may bear the name of what they pass on."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {node.name.lstrip("_") for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def read_attributes(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_no_other_module_defines_a_figure_or_a_simulation(path: Path) -> None:
+    assert not defined(path) & (FIGURES | SIMULATION)
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_costs_are_only_computed_by_the_cost_model(path: Path) -> None:
+    assert "impact_coefficient" not in read_attributes(path)
+
+
+def test_the_rule_sees_what_it_forbids(tmp_path: Path) -> None:
+    second = tmp_path / "second.py"
+    second.write_text("def sharpe(r): ...\ndef cost(c): return c.impact_coefficient\n")
+    assert defined(second) & FIGURES
+    assert "impact_coefficient" in read_attributes(second)
+
+
+def test_the_definitions_are_where_they_are_said_to_be() -> None:
+    metrics, simulator = SOURCE / "backtest" / "metrics.py", SOURCE / "backtest" / "simulator.py"
+    assert {"sharpe", "max_drawdown", "cagr", "wilson_interval"} <= defined(metrics)
+    assert defined(simulator) >= SIMULATION
+    assert read_attributes(SOURCE / "execution" / "slippage.py") >= COSTS
