@@ -17,7 +17,6 @@ from trading.cli.progress import follow
 from trading.cli.summary import Outcome, print_summary, summary_json
 from trading.cli.watch import ExecutionWatch
 from trading.config import Settings
-from trading.data.benchmark import load_benchmark
 from trading.data.providers import DataProvider, FetchResult, open_provider
 from trading.errors import MonthError
 from trading.month.backfill import (
@@ -92,7 +91,7 @@ def _bring_in(
         else:
             filled = ingest_history(fetched, resources.lake, as_of)
         if options.benchmark is not None:
-            resources.lake.ingest_benchmark(load_benchmark(options.benchmark))
+            resources.lake.ingest_benchmark(options.benchmark)
         if options.constituents is not None:
             store_constituents(resources, options.constituents.read_bytes())
     _show_bars(filled)
