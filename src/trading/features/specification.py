@@ -95,7 +95,7 @@ FEATURES: tuple[FeatureSpec, ...] = (
     FeatureSpec(
         "amihud_21",
         "Price move per dollar traded: illiquidity (Amihud 2002).",
-        "ln(mean21(|daily return| / (c v))), sessions with trades",
+        "ln(mean21(abs(daily return) / (c v))), sessions with trades",
         22,
     ),
     FeatureSpec(
