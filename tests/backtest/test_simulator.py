@@ -209,3 +209,28 @@ def test_impossible_returns_are_refused():
         growth_paths([0.1])
     with pytest.raises(DataError, match="end_row"):
         simulate(np.zeros((5, 1)), [0], [[0.5]], COSTS, 1e6, 0.02, end_row=5)
+
+
+def test_nothing_drifts_without_a_row():
+    np.testing.assert_array_equal(drift([0.3, 0.2], np.empty((0, 2))), [0.3, 0.2])
+
+
+@pytest.mark.parametrize(
+    ("target", "start", "returns", "message"),
+    [
+        ([0.5], [0.0, 0.0], [[0.0]], "differ"),
+        ([0.5], [0.0], [[0.0, 0.0]], "returns are of 2 names, weights of 1"),
+        ([1.2], [0.0], [[0.0]], "sum to 1.2"),
+    ],
+)
+def test_a_holding_needs_inputs_that_fit(target, start, returns, message):
+    with pytest.raises(DataError, match=message):
+        hold(returns, target, start, COSTS, 1e6, 0.02)
+
+
+def test_a_fill_that_costs_everything_is_refused():
+    ruinous = CostModel(
+        commission_bps=10_000.0, slippage_bps=0.0, impact_coefficient=0.0, capital_usd=1e6
+    )
+    with pytest.raises(DataError, match="a fill costs 100.0%"):
+        hold([[0.0]], [1.0], [0.0], ruinous, [1e6], [0.02])

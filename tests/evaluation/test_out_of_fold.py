@@ -120,6 +120,18 @@ def test_bytes_round_trip_and_do_not_depend_on_the_clock(record):
     assert history.to_bytes() == ScoreHistory.from_bytes(history.to_bytes()).to_bytes()
 
 
+def test_a_history_that_goes_on_after_its_track_is_read_as_it_was(record):
+    later = record.history.with_month("2031-01", ("N0001",), np.array([1.0]), np.array([0.5]))
+    found = OutOfSample.from_bytes(OutOfSample(later, record.track).to_bytes())
+    assert found.history.months == (*record.track.months, "2031-01")
+    same(found, record)
+
+
+def test_a_track_whose_parts_do_not_fit_is_refused(record):
+    with pytest.raises(DataError, match="do not fit together"):
+        replace(record.track, net_returns=record.track.net_returns[1:])
+
+
 @pytest.mark.parametrize("body", [b"", b"PK nonsense", b"x" * 100])
 def test_broken_bytes_are_a_model_error(body):
     with pytest.raises(ModelError, match="cannot be read"):

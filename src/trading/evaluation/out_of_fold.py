@@ -33,7 +33,10 @@ a score of NaN is not ranked, a confidence of None weighs equally."""
 
 @dataclass(frozen=True)
 class OutOfSample:
-    """Scores that no model of theirs was trained on, and the track they made."""
+    """Scores that no model of theirs was trained on, and the track they made.
+
+    The history may go on after the track, with months whose outcome is not known yet.
+    """
 
     history: ScoreHistory
     track: Track
@@ -53,12 +56,12 @@ class OutOfSample:
         header, arrays = read_scores(body)
         try:
             own = header["track"] | {name: arrays[name] for name in _TRACK_ARRAYS}
-            return cls(history, Track(months=history.months, **own))
-        except (KeyError, TypeError) as error:
+            return cls(history, Track(**own | {"months": tuple(own["months"])}))
+        except (KeyError, TypeError, DataError) as error:
             raise broken_scores(error) from error
 
 
-_TRACK_FIELDS = ("name", "label", "delisted", "fill")
+_TRACK_FIELDS = ("name", "label", "months", "delisted", "fill")
 _TRACK_ARRAYS = (
     "sessions",
     "net_returns",

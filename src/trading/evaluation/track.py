@@ -50,6 +50,15 @@ class Track:
     delisted: int = 0
     fill: str = FILL
 
+    def __post_init__(self) -> None:
+        earned = int(self.offsets[-1]) if len(self.offsets) == len(self.months) + 1 else -1
+        if not earned == len(self.net_returns) == len(self.sessions):
+            raise DataError(
+                f"the track {self.name}: {len(self.months)} months, {len(self.offsets)} offsets, "
+                f"{len(self.net_returns)} returns and {len(self.sessions)} sessions, which do not "
+                "fit together"
+            )
+
     @property
     def monthly_returns(self) -> FloatArray:
         """Net returns `(M,)`, compounded over each month's holding."""
