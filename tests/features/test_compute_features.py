@@ -56,7 +56,7 @@ def oracles(panel: Panel) -> dict[str, pd.DataFrame]:
         "bollinger_z_20": (p - p.rolling(20).mean()) / p.rolling(20).std(ddof=0),
         "volatility_21": r.rolling(21).std(),
         "overnight_21": overnight.rolling(21).mean(),
-        "volume_shock": np.log(v.rolling(5).mean() / v.rolling(63).mean()),
+        "volume_shock": np.log(v.rolling(21).mean() / v.rolling(126).mean()),
         "dollar_volume_21": np.log((c * v).rolling(21).median()),
         "amihud_21": np.log((r.abs() / (c * v)).rolling(21).mean()),
         "high_252": c / h.rolling(252).max() - 1,
@@ -136,7 +136,7 @@ def test_strange_numbers_end_as_unknown_and_never_as_infinite(
 def test_a_missing_bar_is_carried_for_five_sessions_and_no_longer(clean: Panel) -> None:
     panel = without_bars(clean, slice(401, None), 0)
     features = compute_features(panel, np.array([400, 401, 405, 406, 407]))[:, 0]
-    assert not np.isnan(features[:2]).any()
+    assert not np.isnan(features[:3]).any()
     assert of(features, "return_1")[1] == 0.0
     for name in ("return_1", "return_21", "rsi_14", "macd_histogram", "high_252"):
         assert not np.isnan(of(features, name)[2])

@@ -10,8 +10,8 @@ See `specification.FEATURES` for what each is. What a missing or strange bar doe
 - **a gap of more than 63 sessions**: what lies before it may be another company, so returns over
   it are unknown and a new listing begins.
 - **unknown in the window**: a mean, median, deviation or high needs two thirds of its window, else
-  it is NaN. A price that is not positive, and the logarithm of nothing (no volume in a week, no
-  value traded, no move in a month), is unknown.
+  it is NaN. A price that is not positive, and the logarithm of nothing (no volume
+  and no move in a month), is unknown.
 """
 
 from functools import partial
@@ -164,14 +164,14 @@ def _from_trading(panel: Panel, rows: IntArray) -> list[FloatArray]:
     traded = panel.close * panel.volume
     moved = np.abs(bridged_returns(panel.adjusted_close))
     impact = np.where(traded > 0, moved / traded, np.nan)
-    week = trailing(panel.volume, rows, 5, 3, mean_known)
-    quarter = trailing(panel.volume, rows, 63, 42, mean_known)
+    month = trailing(panel.volume, rows, 21, 14, mean_known)
+    half_year = trailing(panel.volume, rows, 126, 84, mean_known)
     high = trailing(panel.high, rows, YEAR, 168, lambda part: np.fmax.reduce(part, axis=0))
     resumed = resumption_rows(panel.close)[rows]
     high[(resumed >= 0) & (resumed > rows[:, None] + 1 - YEAR)] = np.nan
     return [
         trailing(night - np.log(close / opened), rows, 21, 14, mean_known),
-        np.log(week / quarter),
+        np.log(month / half_year),
         np.log(trailing(traded, rows, 21, 14, median_known)),
         np.log(trailing(impact, rows, 21, 14, mean_known)),
         last_known(close, STALE)[rows] / high - 1.0,

@@ -85,9 +85,10 @@ FEATURES: tuple[FeatureSpec, ...] = (
     ),
     FeatureSpec(
         "volume_shock",
-        "A week's volume against the quarter's (Gervais, Kaniel and Mingelgrin 2001).",
-        "ln(mean5(v) / mean63(v))",
-        63,
+        "A month's volume against the half-year's: moves on unusual volume go on, others reverse "
+        "(Llorente, Michaely, Saar and Wang 2002).",
+        "ln(mean21(v) / mean126(v))",
+        126,
     ),
     FeatureSpec(
         "dollar_volume_21", "Value traded on a usual day: size.", "ln(median21(c v)); USD", 21
