@@ -1,12 +1,13 @@
 """Lambda: functions run by AWS's runtime interface client, each environment a process."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from localcloud.context import CloudContext
 from localcloud.errors import CloudError
 from localcloud.lambdas.adapter import adapt_moto
+from localcloud.lambdas.fork_launcher import PRELOADED, new_launcher
 from localcloud.lambdas.pool import Limits
-from localcloud.lambdas.process import ProcessLauncher
 from localcloud.lambdas.runtime import LambdaRuntime
 from localcloud.lambdas.service import LambdaService
 from localcloud.lambdas.task_errors import name_task_errors
@@ -17,7 +18,11 @@ _SERVICES: dict[str, LambdaService] = {}
 
 
 def install(
-    context: CloudContext, *, task_root: Path | None = None, limits: Limits | None = None
+    context: CloudContext,
+    *,
+    task_root: Path | None = None,
+    limits: Limits | None = None,
+    preloaded: Sequence[str] = PRELOADED,
 ) -> LambdaService:
     """Make the cloud run Lambda functions; they end with it.
 
@@ -29,8 +34,12 @@ def install(
         Folder of the functions' code; the checkout unless given.
     limits
         How many execution environments there may be.
+    preloaded
+        Modules that environments find imported; none starts each as a fresh interpreter.
     """
-    runtime = LambdaRuntime(context, ProcessLauncher(context), task_root=task_root, limits=limits)
+    runtime = LambdaRuntime(
+        context, new_launcher(context, preloaded), task_root=task_root, limits=limits
+    )
     service = LambdaService(runtime)
     adapt_moto(service)
     name_task_errors()

@@ -171,8 +171,10 @@ class ExecutionEnvironment:
 
     # What the Runtime API asks for, on its threads.
 
-    def next_invocation(self) -> tuple[Mapping[str, str], bytes] | None:
-        """Wait for an invocation and hand it to the runtime."""
+    def next_invocation(
+        self, listening: Callable[[], bool]
+    ) -> tuple[Mapping[str, str], bytes] | None:
+        """Wait for an invocation and hand it to the runtime while that is `listening`."""
         state = self._state
         with state.changed:
             if not state.ready:
@@ -181,7 +183,7 @@ class ExecutionEnvironment:
                 state.changed.notify_all()
             state.changed.wait_for(lambda: state.waiting is not None or self._gone)
             invocation = state.waiting
-            if invocation is None:
+            if invocation is None or not listening():
                 return None
             state.waiting = None
             invocation.started = time.monotonic()

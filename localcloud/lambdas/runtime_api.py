@@ -4,9 +4,10 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html (version 
 """
 
 import contextlib
+import select
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Protocol
 
@@ -16,8 +17,13 @@ PREFIX = "/2018-06-01/runtime/"
 class Host(Protocol):
     """The environment that a runtime talks to. Each method is called on a server thread."""
 
-    def next_invocation(self) -> tuple[Mapping[str, str], bytes] | None:
-        """Wait for an invocation; return its headers and event, None once closed."""
+    def next_invocation(
+        self, listening: Callable[[], bool]
+    ) -> tuple[Mapping[str, str], bytes] | None:
+        """Wait for an invocation; return its headers and event, None when there is no one to it.
+
+        `listening` tells whether the runtime that asked is still there to take it.
+        """
 
     def respond(self, request_id: str, payload: bytes) -> bool:
         """Take the response of an invocation; False when it is not the current one."""
@@ -80,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path != f"{PREFIX}invocation/next":
             self._answer(404)
             return
-        found = self.server.host.next_invocation()
+        found = self.server.host.next_invocation(self._listening)
         if found is None:
             self.close_connection = True
             return
@@ -101,6 +107,14 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(202 if host.fail(request_id, body) else 400)
             case _:
                 self._answer(404)
+
+    def _listening(self) -> bool:
+        """Tell whether the other end is open: a killed runtime's connection reads as ended."""
+        readable, _, _ = select.select([self.connection], [], [], 0)
+        try:
+            return not readable or bool(self.connection.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":

@@ -43,7 +43,6 @@ def process_variables(
         "TZ": ":UTC",
         "PYTHONPATH": f"{task_root / 'src'}{os.pathsep}{task_root}",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONHASHSEED": "0",
         # No X-Ray daemon listens here; with the SDK on, every segment would be built for nothing.
         "AWS_XRAY_SDK_ENABLED": "false",
     }

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from small_cloud import ROLE, create_function, small_cloud, write_handlers
+from small_cloud import FORKED, ROLE, create_function, small_cloud, write_handlers
 
 from localcloud import events, lambdas
 from localcloud.context import ACCOUNT, REGION, CloudContext
@@ -39,7 +39,7 @@ RETRY_DELAYS = (0.05, 0.05)
 @pytest.fixture
 def cloud(tmp_path: Path) -> Iterator[CloudContext]:
     with small_cloud(tmp_path) as context:
-        lambdas.install(context)
+        lambdas.install(context, preloaded=FORKED)
         context.service = events.install(context, retry_delays=RETRY_DELAYS)
         write_handlers(context, "notes", HANDLERS)
         yield context
@@ -182,7 +182,7 @@ def test_a_rule_with_only_a_schedule_matches_no_event(cloud: CloudContext) -> No
 
 def test_what_was_accepted_is_delivered_after_a_restart(tmp_path: Path) -> None:
     with small_cloud(tmp_path) as first:
-        lambdas.install(first)
+        lambdas.install(first, preloaded=FORKED)
         events.install(first)
         write_handlers(first, "notes", HANDLERS)
         noting(first, "later")
@@ -191,7 +191,7 @@ def test_what_was_accepted_is_delivered_after_a_restart(tmp_path: Path) -> None:
         )
         assert notes(first, "later") == [], "nothing is delivered before the start"
     with small_cloud(tmp_path) as second:
-        lambdas.install(second)
+        lambdas.install(second, preloaded=FORKED)
         second.service = events.install(second)
         noting(second, "later")
         settle(second)

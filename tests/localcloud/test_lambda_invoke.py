@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from botocore.exceptions import ClientError
-from small_cloud import call, create_function, small_cloud, write_handlers, zip_of
+from small_cloud import FORKED, call, create_function, small_cloud, write_handlers, zip_of
 
 from localcloud import lambdas
 from localcloud.context import CloudContext
@@ -64,10 +64,19 @@ ERRORS = """
 """
 
 
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudContext]:
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(FORKED, id="forked"),
+        pytest.param((), id="fresh interpreter", marks=pytest.mark.slow),
+    ],
+)
+def cloud(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[CloudContext]:
+    limits = Limits(environments=6, per_function=3)
     with small_cloud(tmp_path_factory.mktemp("lambda")) as context:
-        context.service = lambdas.install(context, limits=Limits(environments=6, per_function=3))
+        context.service = lambdas.install(context, limits=limits, preloaded=request.param)
         write_handlers(context, "handlers", HANDLERS)
         write_handlers(context, "trading_errors", ERRORS)
         for name in ("echo", "refuse", "sleep", "eat", "leave", "long"):
@@ -178,6 +187,7 @@ def test_a_kill_during_an_invocation_is_an_exit_error(cloud: CloudContext) -> No
 def test_a_kill_of_an_idle_environment_is_not_noticed(cloud: CloudContext) -> None:
     _, before = call(cloud, "echo")
     os.kill(before["pid"], signal.SIGKILL)
+    assert gone(before["pid"])
     failure, after = call(cloud, "echo")
 
     assert failure is None
@@ -340,7 +350,7 @@ def test_a_zip_function_names_its_handler(cloud: CloudContext) -> None:
 def test_idle_environments_are_ended_and_stopping_ends_all(tmp_path: Path) -> None:
     with small_cloud(tmp_path) as context:
         limits = Limits(environments=2, per_function=2, idle_seconds=0.3)
-        service = lambdas.install(context, limits=limits)
+        service = lambdas.install(context, limits=limits, preloaded=FORKED)
         write_handlers(context, "handlers", HANDLERS)
         write_handlers(context, "trading_errors", ERRORS)
         for name in ("one", "two", "three"):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from moto.core.config import default_user_config
-from small_cloud import ROLE, create_function, small_cloud, write_handlers
+from small_cloud import FORKED, ROLE, create_function, small_cloud, write_handlers
 
 from localcloud import lambdas
 from localcloud.context import CloudContext
@@ -40,7 +40,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudContext]:
     ):
         patch.setitem(default_user_config, "stepfunctions", {"execute_state_machine": True})
         patch.setenv("MOTO_PORT", context.endpoint.rpartition(":")[2])
-        lambdas.install(context)
+        lambdas.install(context, preloaded=FORKED)
         write_handlers(context, "tasks", HANDLERS)
         for name in ("double", "refuse", "sleep", "die"):
             create_function(context, name, f"tasks.{name}", Timeout=1)
