@@ -10,8 +10,8 @@ See `specification.FEATURES` for what each is. What a missing or strange bar doe
 - **a gap of more than 63 sessions**: what lies before it may be another company, so returns over
   it are unknown and a new listing begins.
 - **unknown in the window**: a mean, median, deviation or high needs two thirds of its window, else
-  it is NaN. A price that is not positive, and the logarithm of nothing (no volume
-  and no move in a month), is unknown.
+  it is NaN. A price that is not positive is unknown, and so is the logarithm of nothing (no
+  volume or no move in a month).
 """
 
 from functools import partial
