@@ -24,17 +24,20 @@ class Hyperparameters:
         decision is the held weight, which saves or costs one trade
     slots : slots that learn side by side
     horizon : decisions of an episode at most, one year
+    step_share : multiple of `training.slot_steps` that it takes: with it the three cost about the
+        same time, since their updates do not
     """
 
     learning_rate: float
     gamma: float
     slots: int
     horizon: int
+    step_share: float
 
     def model_kwargs(self) -> Values:
         """Return the arguments of the algorithm's constructor."""
         values = asdict(self)
-        del values["slots"], values["horizon"]
+        del values["slots"], values["horizon"], values["step_share"]
         rate = self.learning_rate
         return values | {"learning_rate": lambda remaining: rate * remaining, "device": "cpu"}
 
@@ -57,6 +60,7 @@ class PPOParameters(Hyperparameters):
     gamma: float = 0.2
     slots: int = 512
     horizon: int = 12
+    step_share: float = 1.0
     n_steps: int = 16
     batch_size: int = 4096
     n_epochs: int = 2
@@ -82,6 +86,7 @@ class A2CParameters(Hyperparameters):
     gamma: float = 0.2
     slots: int = 1024
     horizon: int = 12
+    step_share: float = 2.0
     n_steps: int = 4
     gae_lambda: float = 0.9
     ent_coef: float = 0.0
@@ -108,6 +113,7 @@ class SACParameters(Hyperparameters):
     gamma: float = 0.2
     slots: int = 512
     horizon: int = 12
+    step_share: float = 0.5
     buffer_size: int = 524_288
     learning_starts: int = 16_384
     batch_size: int = 2048

@@ -94,11 +94,13 @@ def combine(raw: Float32Array, eligible: BoolArray) -> Scores:
             f"{missing} of {chosen.shape[1]} eligible slots have no finite score; "
             "score every batch of slots before ranking"
         )
-    ranks = np.stack([_mean_ranks(scores) for scores in chosen])
+    members, count = chosen.shape
+    ranks = np.stack([_centred_ranks(scores) for scores in chosen])
     score = np.full(eligible.shape, np.nan)
     confidence = np.zeros(eligible.shape)
-    score[eligible] = ranks.mean(axis=0)
-    confidence[eligible] = np.abs(score[eligible]) * (1.0 - ranks.std(axis=0))
+    score[eligible] = ranks.sum(axis=0) / max(members * count, 1)
+    spread = ranks.std(axis=0) / max(count, 1)
+    confidence[eligible] = np.abs(score[eligible]) * (1.0 - spread)
     return Scores(score, np.clip(confidence, 0.0, 1.0))
 
 
@@ -115,9 +117,7 @@ def join_batches(batches: Sequence[Float32Array]) -> Float32Array:
     return np.concatenate(list(batches), axis=1)
 
 
-def _mean_ranks(scores: Float32Array) -> FloatArray:
-    """Return ranks in (-1, 1), ascending; equal scores share the mean of their ranks."""
+def _centred_ranks(scores: Float32Array) -> npt.NDArray[np.int64]:
+    """Return n times the rank u of `combine`, an integer: sums of ranks tie exactly."""
     _, group, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    middle = last - (counts + 1) / 2.0
-    return 2.0 * (middle[group] + 0.5) / max(len(scores), 1) - 1.0
+    return np.asarray((2 * np.cumsum(counts) - counts - len(scores))[group], dtype=np.int64)

@@ -66,7 +66,13 @@ class MonthMarket:
     dollar_volume: AnyFloats
     volatility: AnyFloats
 
-    def hold(self, target: FloatArray, start: FloatArray, costs: CostModel) -> Holding:
+    def hold(
+        self,
+        target: FloatArray,
+        start: FloatArray,
+        costs: CostModel,
+        nav_usd: float | None = None,
+    ) -> Holding:
         """Trade from `start` to `target`, `(S,)` or `(B, S)`, and hold; see `simulator.hold`."""
         return hold(
             self.returns,
@@ -75,6 +81,7 @@ class MonthMarket:
             costs,
             self.dollar_volume,
             self.volatility,
+            nav_usd=nav_usd,
             fillable=self.fillable,
         )
 
@@ -114,7 +121,8 @@ def reward_gradient(
 
     Parameters
     ----------
-    market, target, start, holding : `holding = market.hold(target, start, costs)`
+    market, target, start, holding : `holding = market.hold(target, start, costs)`, at the cost
+        model's capital
     costs, settings : the cost model and the weights of R
     """
     net, gross = np.atleast_2d(holding.net_returns), np.atleast_2d(holding.gross_returns)

@@ -9,7 +9,7 @@ from datetime import date
 import numpy.typing as npt
 import torch
 
-from trading.agents.algorithms import HYPERPARAMETERS, Hyperparameters, network_widths
+from trading.agents.algorithms import HYPERPARAMETERS, network_widths
 from trading.agents.episodes import episodes, last_row
 from trading.agents.finrl_bridge import load_drl_agent
 from trading.agents.network import DatasetExtractor, export_policy, load_weights
@@ -144,7 +144,8 @@ def train_policy(
     """
     chains = episodes(dataset, decisions)
     parameters = HYPERPARAMETERS[algorithm]
-    log = _Log(parameters.slots, settings.training.slot_steps, progress)
+    total = round(settings.training.slot_steps * parameters.step_share)
+    log = _Log(parameters.slots, total, progress)
     environment = SlotVecEnv(
         dataset,
         chains,
@@ -156,7 +157,7 @@ def train_policy(
     )
     log.slots = environment.num_envs
     with _one_thread():
-        policy = _fit(environment, dataset, algorithm, parameters, seed, settings, start)
+        policy = _fit(environment, dataset, algorithm, total, seed, settings, start)
     log.write()
     through = dataset.sessions[last_row(chains)].astype("datetime64[D]").item()
     return TrainedPolicy(policy, tuple(log.rows), through)
@@ -166,7 +167,7 @@ def _fit(
     environment: SlotVecEnv,
     dataset: Dataset,
     algorithm: Algorithm,
-    parameters: Hyperparameters,
+    total: int,
     seed: int,
     settings: Settings,
     start: WarmStart | None,
@@ -181,13 +182,13 @@ def _fit(
                 "features_extractor_class": DatasetExtractor,
                 "features_extractor_kwargs": {"dataset": dataset},
             },
-            model_kwargs=parameters.model_kwargs(),
+            model_kwargs=HYPERPARAMETERS[algorithm].model_kwargs(),
             verbose=0,
             seed=seed,
         )
         if start is not None:
             load_weights(model, start.policy)
-        agent.train_model(model, algorithm, total_timesteps=settings.training.slot_steps)
+        agent.train_model(model, algorithm, total_timesteps=total)
     return export_policy(model, dataset.context.shape[1])
 
 
