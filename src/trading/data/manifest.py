@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from trading.data.parquet import BarColumns
 from trading.data.providers.base import FetchResult
@@ -90,7 +91,7 @@ def session_digests(bars: BarColumns) -> dict[str, tuple[str, int]]:
     The digest covers the symbols, sorted, and their six values as little-endian float64 with one
     NaN and one zero; it does not depend on the order of the rows nor on any file format.
     """
-    order = np.lexsort((bars.code, bars.day))
+    order = _by_session(bars)
     day, code = bars.day[order], bars.code[order]
     values = np.stack([bars.values[name][order] for name in FIELDS], axis=1).astype("<f8")
     values += 0.0  # makes -0.0 a plain zero
@@ -104,6 +105,15 @@ def session_digests(bars: BarColumns) -> dict[str, tuple[str, int]]:
         digest.update(values[left:right].tobytes())
         digests[str(day[left])] = (digest.hexdigest(), int(right - left))
     return digests
+
+
+def _by_session(bars: BarColumns) -> npt.NDArray[np.intp]:
+    """Return the order by day, then symbol."""
+    offset = (bars.day - bars.day.min()).astype(np.int64) if len(bars) else np.empty(0, np.int64)
+    if len(bars) and (np.diff(bars.code) >= 0).all() and offset.max() < 2**16:
+        # Sorted by symbol already; two-byte keys are sorted by radix, many times faster.
+        return np.argsort(offset.astype(np.uint16), kind="stable")
+    return np.lexsort((bars.code, offset))
 
 
 def digest_of_sessions(digests: dict[str, str]) -> str:

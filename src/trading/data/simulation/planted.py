@@ -80,7 +80,7 @@ class PlantedSignal:
         )
 
     def _change(self, sums: FloatArray, row: int, span: int, n: int) -> FloatArray:
-        """Return the change over `span` sessions; nobody is old enough for one from before row 0."""
+        """Return the change over `span` sessions, NaN when the simulation is younger than that."""
         return sums[row, :n] - sums[row - span, :n] if row >= span else np.full(n, np.nan)
 
 

@@ -31,11 +31,14 @@ class Quotes:
         self._adjusted = companies.price.copy()
         self._shares = companies.market_cap / companies.price
         self._busy = np.zeros(count)
-        self._grids = {name: np.full((sessions, count), np.nan) for name in FIELDS}
+        # Single precision, as vendors deliver: half the size, and six digits are enough of a price.
+        self._grids = {
+            name: np.full((sessions, count), np.nan, dtype=np.float32) for name in FIELDS
+        }
 
     def fields(self) -> dict[str, FloatArray]:
         """Return the bars as `(T, N)` arrays by field."""
-        return self._grids
+        return {name: grid.astype(np.float64) for name, grid in self._grids.items()}
 
     def record(
         self,
