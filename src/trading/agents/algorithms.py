@@ -5,6 +5,7 @@ some thousandths of the variance: large batches, wide exploration, few passes ov
 Measured on planted signals in `docs/learning.md`.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ Values = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Hyperparameters:
+class Hyperparameters(ABC):
     """What every algorithm has.
 
     Attributes
@@ -34,12 +35,26 @@ class Hyperparameters:
     horizon: int
     step_share: float
 
-    def model_kwargs(self) -> Values:
-        """Return the arguments of the algorithm's constructor."""
+    def total_steps(self, slot_steps: int, slots: int) -> int:
+        """Return the slot decisions of a training with `slots` slots.
+
+        `slot_steps` buys a number of monthly decisions of `self.slots` slots; a smaller universe
+        takes as many decisions of fewer slots.
+        """
+        return max(round(slot_steps * self.step_share * slots / self.slots), 1)
+
+    def model_kwargs(self, slots: int) -> Values:
+        """Return the arguments of the algorithm's constructor for `slots` slots side by side."""
         values = asdict(self)
-        del values["slots"], values["horizon"], values["step_share"]
+        for name in ("slots", "horizon", "step_share"):
+            del values[name]
         rate = self.learning_rate
-        return values | {"learning_rate": lambda remaining: rate * remaining, "device": "cpu"}
+        values |= {"learning_rate": lambda remaining: rate * remaining, "device": "cpu"}
+        return self._sized(values, slots)
+
+    @abstractmethod
+    def _sized(self, values: Values, slots: int) -> Values:
+        """Turn what is counted in decisions into slot decisions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +64,7 @@ class PPOParameters(Hyperparameters):
     Attributes
     ----------
     n_steps : decisions of every slot between updates
-    batch_size : slot decisions of a gradient step
+    minibatches : gradient steps of a pass; an even share of the decisions of an update each
     n_epochs : passes over the decisions of an update
     gae_lambda : of the generalised advantage estimate
     clip_range : largest change of an action's probability ratio in an update
@@ -62,11 +77,15 @@ class PPOParameters(Hyperparameters):
     horizon: int = 12
     step_share: float = 1.0
     n_steps: int = 16
-    batch_size: int = 4096
+    minibatches: int = 2
     n_epochs: int = 2
     gae_lambda: float = 0.9
     clip_range: float = 0.2
     ent_coef: float = 0.0
+
+    def _sized(self, values: Values, slots: int) -> Values:
+        batch = self.n_steps * slots // values.pop("minibatches")
+        return values | {"batch_size": max(batch, 2)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +112,9 @@ class A2CParameters(Hyperparameters):
     normalize_advantage: bool = True
     use_rms_prop: bool = False
 
+    def _sized(self, values: Values, slots: int) -> Values:  # noqa: ARG002
+        return values
+
 
 @dataclass(frozen=True, slots=True)
 class SACParameters(Hyperparameters):
@@ -101,7 +123,7 @@ class SACParameters(Hyperparameters):
     Attributes
     ----------
     buffer_size : slot decisions that the replay buffer holds
-    learning_starts : slot decisions with random convictions before the first update
+    warm_up : decisions of every slot with random convictions before the first update
     batch_size : slot decisions of a gradient step
     train_freq : decisions of every slot between gradient steps
     gradient_steps : gradient steps at each of these
@@ -115,12 +137,15 @@ class SACParameters(Hyperparameters):
     horizon: int = 12
     step_share: float = 0.5
     buffer_size: int = 524_288
-    learning_starts: int = 16_384
+    warm_up: int = 32
     batch_size: int = 2048
     train_freq: int = 2
     gradient_steps: int = 1
     tau: float = 0.02
     ent_coef: float = 0.02
+
+    def _sized(self, values: Values, slots: int) -> Values:
+        return values | {"learning_starts": values.pop("warm_up") * slots}
 
 
 HYPERPARAMETERS: dict[Algorithm, Hyperparameters] = {

@@ -87,9 +87,9 @@ class WarmStart:
 class _Log:
     """Collects the rewards of the environment's steps into lines."""
 
-    slots: int
-    total: int
     progress: Progress | None
+    slots: int = 1
+    total: int = 1
     rows: list[LogRow] = field(default_factory=list)
     steps: int = 0
     slot_rewards: list[float] = field(default_factory=list)
@@ -144,8 +144,7 @@ def train_policy(
     """
     chains = episodes(dataset, decisions)
     parameters = HYPERPARAMETERS[algorithm]
-    total = round(settings.training.slot_steps * parameters.step_share)
-    log = _Log(parameters.slots, total, progress)
+    log = _Log(progress)
     environment = SlotVecEnv(
         dataset,
         chains,
@@ -155,7 +154,8 @@ def train_policy(
         horizon=parameters.horizon,
         on_step=log.step,
     )
-    log.slots = environment.num_envs
+    total = parameters.total_steps(settings.training.slot_steps, environment.num_envs)
+    log.slots, log.total = environment.num_envs, total
     with _one_thread():
         policy = _fit(environment, dataset, algorithm, total, seed, settings, start)
     log.write()
@@ -182,7 +182,7 @@ def _fit(
                 "features_extractor_class": DatasetExtractor,
                 "features_extractor_kwargs": {"dataset": dataset},
             },
-            model_kwargs=HYPERPARAMETERS[algorithm].model_kwargs(),
+            model_kwargs=HYPERPARAMETERS[algorithm].model_kwargs(environment.num_envs),
             verbose=0,
             seed=seed,
         )
