@@ -53,7 +53,9 @@ class BarColumns:
         return len(self.day)
 
     def take(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "BarColumns":
-        """Return some of the rows; `names` stay."""
+        """Return some of the rows; `names` stay. Taking all of them copies nothing."""
+        if which.dtype == np.bool_ and which.all():
+            return self
         values = {name: column[which] for name, column in self.values.items()}
         return BarColumns(self.day[which], self.code[which], self.names, values)
 
