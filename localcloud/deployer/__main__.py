@@ -14,7 +14,7 @@ from typing import Any
 from localcloud.deployer import resources  # noqa: F401  registers the handlers
 from localcloud.deployer.cloud import Cloud
 from localcloud.deployer.engine import Action, Engine
-from localcloud.deployer.errors import DeployError, StackFileError
+from localcloud.deployer.errors import StackFileError
 from localcloud.deployer.stack_file import project_name, stack_configuration
 from localcloud.deployer.state import State
 from localcloud.errors import CloudError
@@ -37,7 +37,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def deploy(options: argparse.Namespace) -> dict[str, Any]:
-    """Run a command and return its result; raises `DeployError` with what went wrong."""
+    """Run a command and return its result; raises `CloudError` with what went wrong."""
     started = time.monotonic()
     project = project_name(options.program)
     configuration = stack_configuration(
@@ -123,13 +123,11 @@ def main() -> None:
     try:
         _print(deploy(options))
     except CloudError as error:
-        _print({"error": str(error)})
+        _print({"error": " ".join(str(error).split())})
         code = 1
     except Exception as error:  # noqa: BLE001  whatever it is, the caller reads one line
         text = " ".join(str(error).split())
-        _print(
-            {"error": str(DeployError(f"the deployment failed: {type(error).__name__}: {text}"))}
-        )
+        _print({"error": f"the deployment failed: {type(error).__name__}: {text}"})
         code = 1
     os._exit(code)
 

@@ -64,7 +64,10 @@ class State:
                     " delete the file, what exists is adopted"
                 )
             entries = {
-                urn: Entry(**{k: v for k, v in entry.items() if k in names})
+                urn: Entry(
+                    **{k: v for k, v in entry.items() if k in names}
+                    | {"dependencies": tuple(entry["dependencies"])}
+                )
                 for urn, entry in loaded["resources"].items()
             }
         except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
