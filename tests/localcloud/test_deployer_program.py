@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -58,10 +59,23 @@ def small_program(folder: Path, program: str = SMALL, queue: str = "one") -> Pat
     return folder
 
 
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """A copy of the program and of what its images are built from: editing cannot change it."""
+    folder = tmp_path / "copy"
+    skip = shutil.ignore_patterns("__pycache__")
+    for name in ("config", "containers", "functions", "src", "stacks", "statemachines"):
+        shutil.copytree(ROOT / name, folder / name, ignore=skip)
+    for path in (ROOT / "__main__.py", *ROOT.glob("Pulumi*.yaml")):
+        shutil.copy(path, folder)
+    return folder
+
+
 @pytest.mark.slow
-def test_the_program_comes_up_stays_and_goes(url: str, tmp_path: Path) -> None:
-    state = tmp_path / "state.json"
-    code, first = run(url, state, "up", "--config", '{"alertEmail": "operator@trading.example"}')
+def test_the_program_comes_up_stays_and_goes(url: str, tmp_path: Path, program: Path) -> None:
+    state, options = tmp_path / "state.json", ("--program", str(program))
+    alerted = (*options, "--config", '{"alertEmail": "operator@trading.example"}')
+    code, first = run(url, state, "up", *alerted)
     assert code == 0, first
     assert first["created"] > 100
     assert {one["urn"].rpartition("::")[2] for one in first["inert_resources"]} == {
@@ -71,13 +85,13 @@ def test_the_program_comes_up_stays_and_goes(url: str, tmp_path: Path) -> None:
         name: f"trading-dev-{name.replace('_', '-')}" for name in FUNCTIONS
     }
     _assert_functions(client(url, "lambda"))
-    code, second = run(url, state, "up", "--config", '{"alertEmail": "operator@trading.example"}')
+    code, second = run(url, state, "up", *alerted)
     assert (code, second["unchanged"]) == (0, first["created"])
     assert second["created"] + second["updated"] + second["deleted"] == 0
     assert second["outputs"] == first["outputs"]
-    code, third = run(url, state, "up")
+    code, third = run(url, state, "up", *options)
     assert (code, third["deleted"], third["unchanged"]) == (0, 1, first["created"] - 1)
-    code, last = run(url, state, "destroy")
+    code, last = run(url, state, "destroy", *options)
     assert (code, last["deleted"]) == (0, first["created"] - 1)
     assert client(url, "lambda").list_functions()["Functions"] == []
     assert client(url, "s3").list_buckets()["Buckets"] == []
