@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -37,6 +38,7 @@ def _serve(options: argparse.Namespace) -> int:
         from localcloud.home import Home, RunningCloud
 
         home = Home(options.home)
+        _log_to(home.path / "logs")
         from localcloud.server import Cloud
 
         cloud = Cloud(home, port=options.port, stack=options.stack)
@@ -47,6 +49,7 @@ def _serve(options: argparse.Namespace) -> int:
             from localcloud.deployment import deploy
 
             outputs = dict(deploy(context, options.config)["outputs"])
+        cloud.begin()
         keys = context.operator
         running = RunningCloud(os.getpid(), context.endpoint, context.region, keys, outputs)
         home.announce(running)
@@ -61,6 +64,15 @@ def _serve(options: argparse.Namespace) -> int:
         stop.wait()
     except (CloudError, OSError) as error:
         _say(event="error", error=str(error))
+        return 1
+    except Exception as error:
+        logging.getLogger("localcloud").exception("the cloud failed")
+        place = options.home / "logs" / "cloud.log"
+        _say(
+            event="error",
+            error=f"{type(error).__name__}: {error} (an unexpected failure of the "
+            f"embedded cloud; see {place})",
+        )
         return 1
     finally:
         if cloud is not None:
@@ -81,6 +93,14 @@ def _audit(options: argparse.Namespace) -> int:
             )
         sys.stdout.write(line + "\n")
     return 0
+
+
+def _log_to(folder: Path) -> None:
+    """Send the warnings of the cloud and of moto to a file: standard output is for events."""
+    folder.mkdir(exist_ok=True)
+    handler = logging.FileHandler(folder / "cloud.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
 
 
 def _say(**event: Any) -> None:

@@ -1,21 +1,16 @@
 """One embedded cloud: moto's services behind the gateway, with everything that runs for them."""
 
-import logging
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from werkzeug.serving import BaseWSGIServer, make_server
-
 from localcloud.context import ACCOUNT, REGION, CloudContext
 from localcloud.home import Home
+from localcloud.listener import HOST, listen
 from localcloud.moto_settings import configure_moto
 from localcloud.processes import Spawner
 
-HOST = "127.0.0.1"
 _WORKERS = 16
-_IDLE_SECONDS = 300
 
 
 class Cloud:
@@ -36,7 +31,7 @@ class Cloud:
 
     def __init__(self, home: Home, *, port: int = 0, stack: str = "dev") -> None:
         self._home = home
-        self._server = _listen(port)
+        self._server = listen(port)
         configure_moto(self._server.port)
         from localcloud.identity.audit import AuditTrail
         from localcloud.identity.guard import Guard
@@ -83,8 +78,13 @@ class Cloud:
         thread.start()
         self.context.on_shutdown(self._server.shutdown)
         lambdas.install(self.context)
-        if hasattr(events, "install"):
-            events.install(self.context)
+        events.install(self.context)
+
+    def begin(self) -> None:
+        """Deliver events and fire schedules from now on; called once the stack is deployed."""
+        from localcloud import events
+
+        events.start(self.context)
 
     def stop(self) -> None:
         """End every child, answer no further call, and let the home go."""
@@ -92,27 +92,3 @@ class Cloud:
         self._server.server_close()
         self._audit.close()
         self._home.release()
-
-
-def _listen(port: int) -> BaseWSGIServer:
-    """Bind the port now, so that everything after knows the endpoint."""
-    from moto.moto_server.werkzeug_app import MotoRequestHandler
-
-    class Handler(MotoRequestHandler):
-        """Keeps connections open, and answers small requests without delay."""
-
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-        timeout = _IDLE_SECONDS
-
-        def log_request(self, code: Any = "-", size: Any = "-") -> None:
-            """Log nothing: the audit trail has every call."""
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    os.environ["WERKZEUG_RUN_MAIN"] = "true"
-    return make_server(HOST, port, _not_ready, threaded=True, request_handler=Handler)
-
-
-def _not_ready(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    start_response("503 Service Unavailable", [("Content-Type", "text/plain")])
-    return [b"the cloud is starting"]

@@ -1,27 +1,21 @@
 """Executions as AWS has them: stopped at once, history in pages, quotas on every payload.
 
 In moto a stopped execution stays RUNNING until its current task ends and forgets error and cause,
-GetExecutionHistory knows neither pages nor order, a start takes an input of any size, a task
-parameters of any size, and a function that cannot be invoked fails with the error "Exception".
+GetExecutionHistory knows neither pages nor order, a start takes an input of any size, and a task
+parameters of any size.
 """
 
 import json
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
-from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.stepfunctions import responses
+from moto.stepfunctions.exceptions import ValidationException
 from moto.stepfunctions.parser.api import (
     ExecutionStatus,
-    HistoryEventType,
-    LambdaFunctionFailedEventDetails,
+    InvalidDefinition,
 )
-from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import (
-    CustomErrorName,
-)
-from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import state_task_lambda
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
     state_task_service,
@@ -34,13 +28,9 @@ from localcloud.patches.definitions import find_mistakes
 StepFunctionResponse: Any = responses.StepFunctionResponse
 StateTaskLambda: Any = state_task_lambda.StateTaskLambda
 StateTaskService: Any = state_task_service.StateTaskService
-_LAMBDA_ERRORS = frozenset(
-    {"TooManyRequestsException", "ServiceException", "ResourceNotFoundException"}
-)
 _start_in_moto = StepFunctionResponse.start_execution
 _create_in_moto = StepFunctionResponse.create_state_machine
 _update_in_moto = StepFunctionResponse.update_state_machine
-_lambda_error_in_moto = StateTaskLambda._from_error
 _lambda_parameters_in_moto = StateTaskLambda._eval_parameters
 _service_parameters_in_moto = StateTaskService._eval_parameters
 
@@ -52,7 +42,6 @@ def install() -> None:
     StepFunctionResponse.update_state_machine = _update
     StepFunctionResponse.stop_execution = _stop
     StepFunctionResponse.get_execution_history = _history
-    StateTaskLambda._from_error = _lambda_error
     StateTaskLambda._eval_parameters = _lambda_parameters
     StateTaskService._eval_parameters = _service_parameters
 
@@ -60,8 +49,7 @@ def install() -> None:
 def _start(response: Any) -> Any:
     given = response._get_param("input") or "{}"
     if len(given.encode()) > MAX_STATE_SIZE_UTF8_BYTES:
-        raise ServiceException(
-            "ValidationException",
+        raise ValidationException(
             f"the input of an execution may have {MAX_STATE_SIZE_UTF8_BYTES} bytes and has "
             f"{len(given.encode())}; pass a pointer to S3 instead",
         )
@@ -86,8 +74,7 @@ def _check_definition(definition: str) -> None:
     except (ValueError, AttributeError, TypeError) as error:
         mistakes = [f"not a state machine in JSON: {error}"]
     if mistakes:
-        raise ServiceException(
-            "InvalidDefinition",
+        raise InvalidDefinition(
             f"Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: {'; '.join(mistakes)}'",
         )
 
@@ -116,21 +103,6 @@ def _history(response: Any) -> Any:
     if end < len(events):
         page["nextToken"] = str(end)
     return ActionResult(page)
-
-
-def _lambda_error(state: Any, env: Any, ex: Exception) -> Any:
-    if not isinstance(ex, ClientError):
-        return _lambda_error_in_moto(state, env=env, ex=ex)
-    code = ex.response["Error"]["Code"]
-    error = f"Lambda.{code if code in _LAMBDA_ERRORS else 'AWSLambdaException'}"
-    details = LambdaFunctionFailedEventDetails(error=error, cause=ex.response["Error"]["Message"])
-    event: Any = {"lambdaFunctionFailedEventDetails": details}
-    return FailureEvent(
-        env=env,
-        error_name=CustomErrorName(error),
-        event_type=HistoryEventType.LambdaFunctionFailed,
-        event_details=event,
-    )
 
 
 def _lambda_parameters(state: Any, env: Any) -> Any:

@@ -46,6 +46,8 @@ _RULE_ACTIONS = ("events:PutTargets", "events:PutRule", "events:DescribeRule")
 _NAMED_ERRORS = frozenset(
     {"ResourceInUse", "ResourceLimitExceeded", "ResourceNotFound", "ConflictException"}
 )
+# waitForTaskToken gives the interpreter the callback end that its wait for a job ends with
+_PATTERNS = {ResourceCondition.Sync, ResourceCondition.WaitForTaskToken}
 _PARAMETERS = frozenset(
     {
         "AlgorithmSpecification",
@@ -81,7 +83,7 @@ class SageMakerTask(_Callback):  # type: ignore[misc]
     runner: TrainingRunner
 
     def __init__(self) -> None:
-        super().__init__(supported_integration_patterns={ResourceCondition.Sync})
+        super().__init__(supported_integration_patterns=_PATTERNS)
 
     def _get_supported_parameters(self) -> frozenset[str] | None:
         return _PARAMETERS if self.resource.api_action.lower() == "createtrainingjob" else None
@@ -134,7 +136,7 @@ class SageMakerTask(_Callback):  # type: ignore[misc]
             cause = to_json_str(description, separators=(",", ":"))
             raise FailureEventException(self._failed(env, "States.TaskFailed", cause))
 
-        self._stop = lambda: client.stop_training_job(TrainingJobName=name)
+        self._stop: Callable[[], Any] = lambda: client.stop_training_job(TrainingJobName=name)
         return resolve
 
     def _eval_sync(self, env: Any, **arguments: Any) -> Any:

@@ -27,7 +27,6 @@ _SYMBOLS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("env", "value"),
     ),
     (f"{_TASK}.state_task_lambda", "StateTaskLambda._eval_parameters", ("env",)),
-    (f"{_TASK}.state_task_lambda", "StateTaskLambda._from_error", ("env", "ex")),
     (f"{_TASK}.state_task_lambda", "StateTaskLambda._verify_size_quota", ("env", "value")),
     (
         "moto.stepfunctions.parser.backend.execution",

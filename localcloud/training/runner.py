@@ -55,7 +55,7 @@ class TrainingRunner:
         grace: float = STOP_GRACE_SECONDS,
     ) -> None:
         self._context = context
-        self._containers = containers or context.repository / "containers"
+        self._containers = containers
         self._slots = threading.Semaphore(slots or os.cpu_count() or 1)
         self._grace = grace
         self._records: dict[str, JobRecord] = {}
@@ -78,7 +78,8 @@ class TrainingRunner:
                 record.stopped("Stopped")
                 return
         try:
-            _Job(self._context, record, self._containers, self._grace).run()
+            containers = self._containers or self._context.repository / "containers"
+            _Job(self._context, record, containers, self._grace).run()
         except (CloudError, ClientError) as error:
             record.fail(f"ClientError: {error}")
         except Exception as error:  # noqa: BLE001 - a job must end, whatever went wrong
