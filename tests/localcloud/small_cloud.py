@@ -3,6 +3,7 @@
 import io
 import json
 import textwrap
+import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 from moto.backends import get_backend
 from moto.server import ThreadedMotoServer
 
@@ -42,8 +44,6 @@ class OpenIdentity:
 @contextmanager
 def small_cloud(home: Path) -> Iterator[CloudContext]:
     """Serve moto on a free port, with a context around it."""
-    for service in SERVICES:
-        get_backend(service).reset()
     server = ThreadedMotoServer(port=0, verbose=False)
     server.start()
     _, port = server.get_host_and_port()
@@ -57,16 +57,23 @@ def small_cloud(home: Path) -> Iterator[CloudContext]:
         repository=home / "code",
     )
     (home / "code").mkdir(parents=True, exist_ok=True)
-    trust = {"Effect": "Allow", "Principal": {"Service": "*"}, "Action": "sts:AssumeRole"}
-    context.client("iam").create_role(
-        RoleName="function",
-        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
-    )
+    forget_everything(context)
     try:
         yield context
     finally:
         context.shut_down()
         server.stop()
+
+
+def forget_everything(context: CloudContext) -> None:
+    """Empty moto, but for the role that every function has."""
+    for service in SERVICES:
+        get_backend(service).reset()
+    trust = {"Effect": "Allow", "Principal": {"Service": "*"}, "Action": "sts:AssumeRole"}
+    context.client("iam").create_role(
+        RoleName="function",
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+    )
 
 
 def write_handlers(context: CloudContext, module: str, source: str) -> None:
@@ -99,6 +106,14 @@ def call(context: CloudContext, name: str, event: Any = None, **more: Any) -> tu
     return answer.get("FunctionError"), json.loads(payload) if payload else None
 
 
+def gone(pid: int) -> bool:
+    """Tell whether a process is gone; wait up to three seconds for it."""
+    deadline = time.monotonic() + 3
+    while psutil.pid_exists(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not psutil.pid_exists(pid)
+
+
 def zip_of(source: str) -> bytes:
     """Return a zip archive with `source` as `index.py`."""
     buffer = io.BytesIO()
@@ -107,4 +122,14 @@ def zip_of(source: str) -> bytes:
     return buffer.getvalue()
 
 
-__all__ = ["FORKED", "ROLE", "call", "create_function", "small_cloud", "write_handlers", "zip_of"]
+__all__ = [
+    "FORKED",
+    "ROLE",
+    "call",
+    "create_function",
+    "forget_everything",
+    "gone",
+    "small_cloud",
+    "write_handlers",
+    "zip_of",
+]

@@ -7,12 +7,18 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from small_cloud import FORKED, ROLE, create_function, small_cloud, write_handlers
+from small_cloud import (
+    FORKED,
+    ROLE,
+    create_function,
+    forget_everything,
+    small_cloud,
+    write_handlers,
+)
 
 from localcloud import events, lambdas
 from localcloud.context import ACCOUNT, REGION, CloudContext
@@ -36,13 +42,22 @@ BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
 RETRY_DELAYS = (0.05, 0.05)
 
 
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[CloudContext]:
-    with small_cloud(tmp_path) as context:
+@pytest.fixture(scope="module")
+def shared_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudContext]:
+    with small_cloud(tmp_path_factory.mktemp("events")) as context:
         lambdas.install(context, preloaded=FORKED)
         context.service = events.install(context, retry_delays=RETRY_DELAYS)
         write_handlers(context, "notes", HANDLERS)
         yield context
+
+
+@pytest.fixture
+def cloud(shared_cloud: CloudContext) -> CloudContext:
+    """Return the cloud without the resources, notes and mails of the test before."""
+    forget_everything(shared_cloud)
+    for path in (*shared_cloud.home.glob("*.notes"), *shared_cloud.home.rglob("*.eml")):
+        path.unlink()
+    return shared_cloud
 
 
 def services(cloud: CloudContext) -> EventService:
@@ -178,24 +193,6 @@ def test_a_rule_with_only_a_schedule_matches_no_event(cloud: CloudContext) -> No
     put(cloud, {})
     settle(cloud)
     assert messages(cloud, url) == []
-
-
-def test_what_was_accepted_is_delivered_after_a_restart(tmp_path: Path) -> None:
-    with small_cloud(tmp_path) as first:
-        lambdas.install(first, preloaded=FORKED)
-        events.install(first)
-        write_handlers(first, "notes", HANDLERS)
-        noting(first, "later")
-        first.client("lambda").invoke(
-            FunctionName="later", InvocationType="Event", Payload=b'{"n": 1}'
-        )
-        assert notes(first, "later") == [], "nothing is delivered before the start"
-    with small_cloud(tmp_path) as second:
-        lambdas.install(second, preloaded=FORKED)
-        second.service = events.install(second)
-        noting(second, "later")
-        settle(second)
-        assert notes(second, "later") == [{"n": 1}]
 
 
 def test_an_asynchronous_failure_is_tried_three_times_then_reported(cloud: CloudContext) -> None:

@@ -5,13 +5,12 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from small_cloud import FORKED, call, create_function, small_cloud, write_handlers
+from small_cloud import FORKED, call, create_function, gone, small_cloud, write_handlers
 
 from localcloud import lambdas
 from localcloud.context import CloudContext
@@ -86,7 +85,7 @@ def test_random_numbers_differ_between_forks(cloud: CloudContext) -> None:
 def test_a_killed_zygote_is_replaced(cloud: CloudContext) -> None:
     _, before = call(cloud, "one")
     os.kill(before["parent"], signal.SIGKILL)
-    await_end(before["pid"])
+    assert gone(before["pid"])
     failure, after = call(cloud, "one")
 
     assert failure is None
@@ -108,7 +107,13 @@ CLOUD = """
 """
 
 
-@pytest.mark.parametrize("preloaded", [FORKED, ()], ids=["forked", "fresh interpreter"])
+@pytest.mark.parametrize(
+    "preloaded",
+    [
+        pytest.param(FORKED, id="forked"),
+        pytest.param((), id="fresh interpreter", marks=pytest.mark.slow),
+    ],
+)
 def test_a_kill_of_the_cloud_takes_the_environments_along(
     tmp_path: Path, preloaded: tuple[str, ...]
 ) -> None:
@@ -130,11 +135,4 @@ def test_a_kill_of_the_cloud_takes_the_environments_along(
         cloud.kill()
         cloud.wait()
     for pid in children:
-        await_end(pid)
-
-
-def await_end(pid: int) -> None:
-    deadline = time.monotonic() + 5
-    while psutil.pid_exists(pid):
-        assert time.monotonic() < deadline, f"process {pid} is still there"
-        time.sleep(0.02)
+        assert gone(pid)

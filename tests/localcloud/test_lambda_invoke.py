@@ -7,12 +7,18 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import psutil
 import pytest
 from botocore.exceptions import ClientError
-from small_cloud import FORKED, call, create_function, small_cloud, write_handlers, zip_of
+from small_cloud import (
+    FORKED,
+    call,
+    create_function,
+    gone,
+    small_cloud,
+    write_handlers,
+    zip_of,
+)
 
 from localcloud import lambdas
 from localcloud.context import CloudContext
@@ -325,14 +331,6 @@ def test_a_changed_configuration_needs_a_new_environment(cloud: CloudContext) ->
     assert gone(before["pid"])
 
 
-def gone(pid: int) -> bool:
-    """Wait up to three seconds for a process to end."""
-    deadline = time.monotonic() + 3
-    while psutil.pid_exists(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not psutil.pid_exists(pid)
-
-
 def test_a_zip_function_names_its_handler(cloud: CloudContext) -> None:
     create_function(
         cloud,
@@ -345,23 +343,3 @@ def test_a_zip_function_names_its_handler(cloud: CloudContext) -> None:
         Code={"ZipFile": zip_of("")},
     )
     assert call(cloud, "zipped")[1]["errorType"] == "DataError"
-
-
-def test_idle_environments_are_ended_and_stopping_ends_all(tmp_path: Path) -> None:
-    with small_cloud(tmp_path) as context:
-        limits = Limits(environments=2, per_function=2, idle_seconds=0.3)
-        service = lambdas.install(context, limits=limits, preloaded=FORKED)
-        write_handlers(context, "handlers", HANDLERS)
-        write_handlers(context, "trading_errors", ERRORS)
-        for name in ("one", "two", "three"):
-            create_function(context, name, "handlers.echo")
-        pids = [call(context, name)[1]["pid"] for name in ("one", "two", "three")]
-        assert gone(pids[0]), "the one used longest ago makes room"
-        assert gone(pids[1])
-        assert gone(pids[2])
-        deadline = time.monotonic() + 3
-        while service.pool.live() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert service.pool.live() == 0, "idle for longer than the limit"
-        last = call(context, "one")[1]["pid"]
-    assert gone(last), "stopping the cloud ends every environment"
