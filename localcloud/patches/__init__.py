@@ -8,11 +8,18 @@ def install(context: CloudContext) -> None:
     from localcloud.patches import lean_imports
 
     lean_imports.install()
-    from localcloud.patches import executions, role_clients, sagemaker_jobs, sagemaker_tasks
+    from localcloud.patches import (
+        bucket_policies,
+        executions,
+        role_clients,
+        sagemaker_jobs,
+        sagemaker_tasks,
+    )
     from localcloud.patches.self_test import check_symbols
     from localcloud.training.runner import TrainingRunner
 
     check_symbols()
+    bucket_policies.install()
     runner = TrainingRunner(context)
     sagemaker_tasks.install(context, runner)
     sagemaker_jobs.install(runner)
