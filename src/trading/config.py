@@ -119,7 +119,7 @@ class TrainingSettings(Section):
     phases: Positive = Field(4, description="Monthly decision grids, evenly shifted, to train on.")
     hidden: tuple[Positive, ...] = Field((32, 32), description="Widths of the shared slot network.")
     slot_steps: Positive = Field(
-        1_500_000, description="Slot decisions that one model sees in training."
+        1_200_000, description="Budget of one fit: monthly decisions x slots, docs/learning.md."
     )
     warm_start: bool = Field(True, description="The final fit starts from the champion's weights.")
     max_runtime_seconds: Positive = 6 * 3600

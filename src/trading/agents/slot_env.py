@@ -8,7 +8,7 @@ environment of one-dimensional agents.
 
 Within a decision the rewards keep the proportions that the hybrid reward gives them. Across
 decisions they are scaled by the spread of its gradient, so that every month counts alike: a month
-whose Sharpe ratio is clipped would else weigh a hundredth of its neighbour. A slot's gradient
+whose Sharpe ratio is clipped would else weigh about a thirtieth of its neighbour. A slot's gradient
 beyond `GRADIENT_CLIP` spreads is clipped; single names jump.
 """
 
