@@ -86,7 +86,7 @@ WORK_ON_RUN = Objects("runs", read=("runs/*",), write=("runs/*",))
 READ_SIGNALS = (Items("signals", ("Query",)), Items("performance", ("GetItem", "Scan")))
 STORE_SIGNALS = (
     Items("signals", ("BatchWriteItem", "Query")),
-    Items("performance", ("GetItem", "PutItem", "UpdateItem")),
+    Items("performance", ("GetItem", "PutItem", "Scan", "UpdateItem")),
 )
 
 FUNCTIONS: Mapping[str, FunctionSpec] = {
@@ -169,7 +169,10 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         grants=(Objects("runs", read=("runs/*",), write=("runs/*", "scores/*")),),
     ),
     "store_signals": FunctionSpec(
-        "Stores the month's signals", timeout=300, memory=1024, grants=(READ_RUN, *STORE_SIGNALS)
+        "Stores the month's signals",
+        timeout=300,
+        memory=2048,
+        grants=(READ_DATA, READ_RUN, *STORE_SIGNALS),
     ),
     "measure": FunctionSpec(
         "Measures portfolio and earlier signals, and writes the report",
