@@ -142,26 +142,20 @@ MISSING = frozenset(
 
 EXISTING = frozenset(
     {
-        "AlreadyExistsException",
-        "BucketAlreadyExists",
         "BucketAlreadyOwnedByYou",
         "ConflictException",
-        "EntityAlreadyExists",
-        "QueueAlreadyExists",
         "QueueNameExists",
-        "RepositoryAlreadyExistsException",
-        "ResourceAlreadyExistsException",
         "ResourceConflictException",
         "ResourceExistsException",
         "ResourceInUseException",
-        "StateMachineAlreadyExists",
     }
 )
 
 
 def is_existing(error: ClientError) -> bool:
     """Tell whether an error says that the thing is there already."""
-    return error.response["Error"]["Code"] in EXISTING
+    code = error.response["Error"]["Code"]
+    return code in EXISTING or "AlreadyExists" in code
 
 
 def is_missing(error: ClientError) -> bool:

@@ -91,6 +91,11 @@ def test_the_program_comes_up_stays_and_goes(url: str, tmp_path: Path, program: 
     assert second["outputs"] == first["outputs"]
     code, third = run(url, state, "up", *options)
     assert (code, third["deleted"], third["unchanged"]) == (0, 1, first["created"] - 1)
+    state.unlink()
+    code, adopted = run(url, state, "up", *options)
+    assert code == 0, adopted
+    assert adopted["adopted"] > 50
+    assert adopted["adopted"] + adopted["created"] == first["created"] - 1
     code, last = run(url, state, "destroy", *options)
     assert (code, last["deleted"]) == (0, first["created"] - 1)
     assert client(url, "lambda").list_functions()["Functions"] == []
