@@ -61,14 +61,13 @@ class Cloud:
 
     def _install(self, guard: Any) -> None:
         """Put the adapters in, bring the data back, and begin to answer."""
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-
         from localcloud import events, lambdas
+        from localcloud.dispatcher import Dispatcher
         from localcloud.gateway import Gateway
         from localcloud.patches import install as install_patches
         from localcloud.persistence.keeper import Keeper
 
-        application = DomainDispatcherApplication(create_backend_app)
+        application = Dispatcher()
         install_patches(self.context)
         keeper = Keeper(self.context)
         keeper.restore(application)

@@ -13,6 +13,7 @@ from localcloud.identity.credentials import Credentials
 from localcloud.identity.denial import RefusedError
 from localcloud.identity.policy import Decision, Requirement, evaluate
 from localcloud.identity.principals import Principal, Principals
+from localcloud.identity.resource_policies import resource_statements
 from localcloud.identity.resources import Place
 from localcloud.identity.signature import Signed, read_signature, verify
 
@@ -99,7 +100,9 @@ class Guard:
         else:
             context = {**self._common_context(principal), **requirement.context}
             full = Requirement(requirement.action, requirement.resource, context)
-            decision = evaluate(self._principals.statements(principal), full)
+            own = self._principals.statements(principal)
+            theirs = resource_statements(full.resource, self._names(principal), self._place)
+            decision = evaluate([*own, *theirs], full)
         self._audit.record(principal.arn, requirement, decision)
         return decision
 
@@ -115,16 +118,19 @@ class Guard:
             "aws:SecureTransport": ("true",),
         }
 
-    def _require_trust(self, role_arn: str, kind: str, principal: Principal) -> None:
+    def _names(self, principal: Principal) -> list[str]:
+        """Return the names by which a resource's policy can mean the principal."""
         role = principal.role_name
-        names = [
+        return [
             principal.arn,
             self._place.global_arn("iam", "root"),
             self._place.account,
             *([self._place.global_arn("iam", f"role/{role}")] if role else []),
         ]
+
+    def _require_trust(self, role_arn: str, kind: str, principal: Principal) -> None:
         try:
-            trusted = self._trusts(role_arn, kind, names)
+            trusted = self._trusts(role_arn, kind, self._names(principal))
         except CloudError as error:
             raise RefusedError("denied", str(error)) from error
         if not trusted:

@@ -15,13 +15,16 @@ def install(context: CloudContext) -> None:
         sagemaker_jobs,
         sagemaker_tasks,
     )
+    from localcloud.patches.replacements import Replacements
     from localcloud.patches.self_test import check_symbols
     from localcloud.training.runner import TrainingRunner
 
     check_symbols()
-    bucket_policies.install()
     runner = TrainingRunner(context)
-    sagemaker_tasks.install(context, runner)
-    sagemaker_jobs.install(runner)
-    executions.install()
-    role_clients.install(context)
+    replacements = Replacements()
+    context.on_shutdown(replacements.undo)
+    bucket_policies.install(replacements)
+    sagemaker_tasks.install(replacements, context, runner)
+    sagemaker_jobs.install(replacements, runner)
+    executions.install(replacements)
+    role_clients.install(replacements, context)

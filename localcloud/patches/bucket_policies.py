@@ -10,11 +10,13 @@ from typing import Any
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 
+from localcloud.patches.replacements import Replacements
 
-def install() -> None:
+
+def install(replacements: Replacements) -> None:
     """Have moto's buckets refuse nothing by policy."""
 
     def no_opinion(_bucket: FakeBucket, *_arguments: Any, **_more: Any) -> PermissionResult:
         return PermissionResult.NEUTRAL
 
-    FakeBucket.get_permission = no_opinion
+    replacements.replace(FakeBucket, "get_permission", no_opinion)

@@ -10,24 +10,23 @@ from datetime import UTC, datetime
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.stepfunctions import responses
 from moto.stepfunctions.exceptions import ValidationException
 from moto.stepfunctions.parser.api import (
     ExecutionStatus,
     InvalidDefinition,
 )
-from moto.stepfunctions.parser.asl.component.state.exec.state_task import state_task_lambda
-from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
-    state_task_service,
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (  # noqa: E501
+    StateTaskService,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import (
+    StateTaskLambda,
 )
 from moto.stepfunctions.parser.quotas import MAX_STATE_SIZE_UTF8_BYTES
+from moto.stepfunctions.responses import StepFunctionResponse
 
 from localcloud.patches.definitions import find_mistakes
+from localcloud.patches.replacements import Replacements
 
-# replaced below, so not typed as what they were
-StepFunctionResponse: Any = responses.StepFunctionResponse
-StateTaskLambda: Any = state_task_lambda.StateTaskLambda
-StateTaskService: Any = state_task_service.StateTaskService
 _start_in_moto = StepFunctionResponse.start_execution
 _create_in_moto = StepFunctionResponse.create_state_machine
 _update_in_moto = StepFunctionResponse.update_state_machine
@@ -35,15 +34,18 @@ _lambda_parameters_in_moto = StateTaskLambda._eval_parameters
 _service_parameters_in_moto = StateTaskService._eval_parameters
 
 
-def install() -> None:
+def install(replacements: Replacements) -> None:
     """Replace the methods."""
-    StepFunctionResponse.start_execution = _start
-    StepFunctionResponse.create_state_machine = _create
-    StepFunctionResponse.update_state_machine = _update
-    StepFunctionResponse.stop_execution = _stop
-    StepFunctionResponse.get_execution_history = _history
-    StateTaskLambda._eval_parameters = _lambda_parameters
-    StateTaskService._eval_parameters = _service_parameters
+    for name, new in (
+        ("start_execution", _start),
+        ("create_state_machine", _create),
+        ("update_state_machine", _update),
+        ("stop_execution", _stop),
+        ("get_execution_history", _history),
+    ):
+        replacements.replace(StepFunctionResponse, name, new)
+    replacements.replace(StateTaskLambda, "_eval_parameters", _lambda_parameters)
+    replacements.replace(StateTaskService, "_eval_parameters", _service_parameters)
 
 
 def _start(response: Any) -> Any:

@@ -14,8 +14,10 @@ from moto.stepfunctions.parser.asl.utils import boto_client
 from localcloud.context import CloudContext
 from localcloud.errors import CloudError, PatchError
 from localcloud.identity.credentials import Credentials
+from localcloud.patches.replacements import Replacements
 
 SERVICE = "states.amazonaws.com"
+_INTERPRETER = "moto.stepfunctions."
 _MARGIN = timedelta(minutes=30)
 
 
@@ -46,17 +48,16 @@ class RoleClients:
         return held
 
 
-def install(context: CloudContext) -> None:
+def install(replacements: Replacements, context: CloudContext) -> None:
     """Replace the function in every module of the interpreter that has imported it."""
     original = boto_client.boto_client_for
     replacement = RoleClients(context).client_for
     replaced = 0
     for name, module in list(sys.modules.items()):
-        if name.startswith("moto.stepfunctions."):
-            imported = getattr(module, "boto_client_for", None)
-            if imported is original or getattr(imported, "__self__", None).__class__ is RoleClients:
-                vars(module)["boto_client_for"] = replacement
-                replaced += 1
+        imported = vars(module).get("boto_client_for") if name.startswith(_INTERPRETER) else None
+        if imported is original:
+            replacements.replace(module, "boto_client_for", replacement)
+            replaced += 1
     if replaced < 2:
         raise PatchError(
             "moto's boto_client_for is not imported where it was; port "

@@ -11,21 +11,19 @@ from moto.core.responses import EmptyResult
 from moto.sagemaker import models, responses
 from moto.sagemaker.exceptions import ResourceInUseException, ValidationError
 
+from localcloud.patches.replacements import Replacements
 from localcloud.training.record import JobRecord
 from localcloud.training.runner import TrainingRunner
 
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 _VALUE_LIMIT = 2500
 _COUNT_LIMIT = 100
-# replaced below, so not typed as what they were
-SageMakerModelBackend: Any = models.SageMakerModelBackend
-SageMakerResponse: Any = responses.SageMakerResponse
-_create_in_moto = SageMakerModelBackend.create_training_job
-_respond_in_moto = SageMakerResponse.create_training_job
 
 
-def install(runner: TrainingRunner) -> None:
+def install(replacements: Replacements, runner: TrainingRunner) -> None:
     """Put the runner behind the API."""
+    backends, answers = models.SageMakerModelBackend, responses.SageMakerResponse
+    create_in_moto, respond_in_moto = backends.create_training_job, answers.create_training_job
 
     def create(backend: Any, **arguments: Any) -> Any:
         name = arguments["training_job_name"]
@@ -36,10 +34,10 @@ def install(runner: TrainingRunner) -> None:
                 f"training job with this name already exists ({arn})"
             )
         _validate(name, arguments)
-        return _create_in_moto(backend, **arguments)
+        return create_in_moto(backend, **arguments)
 
     def respond(response: Any) -> Any:
-        answer = _respond_in_moto(response)
+        answer = respond_in_moto(response)
         job = response.sagemaker_backend.training_jobs[response._get_param("TrainingJobName")]
         runner.submit(JobRecord(job, dict(response._get_param("Environment") or {})))
         return answer
@@ -56,9 +54,9 @@ def install(runner: TrainingRunner) -> None:
         record.request_stop()
         return EmptyResult()
 
-    SageMakerModelBackend.create_training_job = create
-    SageMakerResponse.create_training_job = respond
-    SageMakerResponse.stop_training_job = stop
+    replacements.replace(backends, "create_training_job", create)
+    replacements.replace(answers, "create_training_job", respond)
+    replacements.replace(answers, "stop_training_job", stop)
 
 
 def _validate(name: str, arguments: dict[str, Any]) -> None:

@@ -38,6 +38,7 @@ from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
 from localcloud.context import CloudContext
+from localcloud.patches.replacements import Replacements
 from localcloud.training.runner import TrainingRunner
 
 # the rule by which AWS learns of a job's end; its role must be able to manage it
@@ -180,20 +181,16 @@ class SageMakerTask(_Callback):  # type: ignore[misc]
         )
 
 
-def install(context: CloudContext, runner: TrainingRunner) -> None:
+def install(replacements: Replacements, context: CloudContext, runner: TrainingRunner) -> None:
     """Have the interpreter make a `SageMakerTask` for the service `sagemaker`."""
     SageMakerTask.context = context
     SageMakerTask.runner = runner
-    factory: Any = state_task_factory
-    original = factory.state_task_service_for
-    if getattr(original, "makes_sagemaker_tasks", False):
-        return
+    original = vars(state_task_factory)["state_task_service_for"]
 
     def state_task_service_for(service_name: str) -> Any:
         return SageMakerTask() if service_name == "sagemaker" else original(service_name)
 
-    state_task_service_for.makes_sagemaker_tasks = True  # type: ignore[attr-defined]
-    factory.state_task_service_for = state_task_service_for
+    replacements.replace(state_task_factory, "state_task_service_for", state_task_service_for)
 
 
 def _plain(value: Any) -> Any:
