@@ -1,5 +1,6 @@
 """Delivery against SES and DynamoDB servers (moto), with attempts that die at every point."""
 
+import contextlib
 import re
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -8,6 +9,14 @@ from itertools import count
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
@@ -60,8 +69,16 @@ class World:
     """The servers, and what a test wants to know of them."""
 
     def __init__(self):
-        dynamodb = boto3.resource("dynamodb", region_name="us-east-1")
-        self.table = dynamodb.create_table(
+        self.dynamodb = boto3.resource("dynamodb", region_name="us-east-1")
+        self.ses = boto3.client("sesv2", region_name="us-east-1", config=SES_CONFIG)
+        self.ses.create_email_identity(EmailIdentity="signals@trading.example")
+        self._ids = count(1)
+
+    def begin(self):
+        """Forget everything."""
+        if hasattr(self, "table"):
+            self.table.delete()
+        self.table = self.dynamodb.create_table(
             TableName="ledger",
             KeySchema=[
                 {"AttributeName": "pk", "KeyType": "HASH"},
@@ -73,12 +90,11 @@ class World:
             ],
             BillingMode="PAY_PER_REQUEST",
         )
-        self.ses = boto3.client("sesv2", region_name="us-east-1", config=SES_CONFIG)
-        self.ses.create_email_identity(EmailIdentity="signals@trading.example")
         self.ledger = MailLedger(self.table)
         self.clock = Clock()
-        self.requests = []
         self._ids = count(1)
+        ses_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].sent_messages.clear()
+        return self
 
     def mailer(self, client=None, ledger=None):
         return Mailer(
@@ -126,12 +142,17 @@ def ses_event(message_id, kind="Send", environment="dev"):
     }
 
 
-@pytest.fixture
-def world(monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with mock_aws():
+@pytest.fixture(scope="module")
+def servers():
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         yield World()
+
+
+@pytest.fixture
+def world(servers):
+    return servers.begin()
 
 
 class Wire:
@@ -172,6 +193,8 @@ def client_error(code, status=400, text="no"):
     return ClientError(answer | {"ResponseMetadata": {"HTTPStatusCode": status}}, "SendEmail")
 
 
+STEPS, MOMENTS = ["claim", "record_sent"], ["before", "after"]
+DELAY = st.floats(0.5, 55.0)
 TIMEOUT = ReadTimeoutError(endpoint_url="https://email")
 UNKNOWN = [TIMEOUT, client_error("InternalFailure", 500)]
 
@@ -245,6 +268,16 @@ def test_without_any_event_the_mail_is_sent_again_after_the_wait_and_not_before(
 
     assert world.deliver().state is DeliveryState.SENT
     assert world.clock.slept == SETTINGS.reconcile_seconds
+    assert len(world.inbox) == 1
+
+
+def test_an_old_claim_is_still_watched_for_an_event_that_was_held_up(world):
+    with pytest.raises(PowerCutError):
+        world.deliver(client=Wire(world.ses, after(PowerCutError())))
+    world.clock.now += timedelta(days=1)
+    world.clock.alarms[3.0] = world.send_event
+
+    assert world.deliver().state is DeliveryState.ALREADY_SENT
     assert len(world.inbox) == 1
 
 
@@ -416,3 +449,75 @@ def test_what_is_no_address_is_refused(text):
 def test_two_spellings_of_an_address_are_one_recipient():
     assert canonical("The Analyst <Analyst@Trading.Example>") == ANALYST
     assert recipient_hash("ANALYST@trading.example") == recipient_hash(ANALYST)
+
+
+class AnyMishaps(RuleBasedStateMachine):
+    """Attempts that die or lose answers in any order, while each Send event comes within a minute.
+
+    Whatever happens, at most one mail goes out, and a SENT mail stays SENT.
+    """
+
+    world: World
+
+    def __init__(self):
+        super().__init__()
+        self.world.begin()
+
+    @rule(
+        step=st.sampled_from(["claim", "record_sent"]), moment=st.sampled_from(MOMENTS), delay=DELAY
+    )
+    def dies(self, step, moment, delay):
+        ledger = DyingLedger(self.world.ledger, step, moment)
+        with contextlib.suppress(PowerCutError):
+            self.deliver(delay, ledger=ledger)
+
+    @rule(mishap=st.sampled_from([before, after]), error=st.sampled_from(UNKNOWN), delay=DELAY)
+    def loses_an_answer(self, mishap, error, delay):
+        self.deliver(delay, mishap(error))
+
+    @rule(error=st.sampled_from([client_error("MessageRejected"), client_error("Throttling")]))
+    def is_refused(self, error):
+        with contextlib.suppress(MailRejectedError, MailUnavailableError):
+            self.deliver(1.0, *[before(error)] * THROTTLE_TRIES)
+
+    @rule(delay=DELAY)
+    def delivers(self, delay):
+        self.deliver(delay)
+
+    @rule(seconds=st.floats(0.1, 200.0))
+    def time_passes(self, seconds):
+        self.world.clock.sleep(seconds)
+
+    @invariant()
+    def at_most_one_mail_went_out(self):
+        item = self.world.item() or {}
+        assert len(self.world.inbox) <= 1
+        if item.get("state") == MailState.SENT:
+            assert [item["message_id"]] == [mail.id for mail in self.world.inbox]
+        assert "duplicates" not in item
+
+    def teardown(self):
+        self.world.deliver()
+        assert len(self.world.inbox) == 1
+
+    def deliver(self, delay, *mishaps, **parts):
+        """Deliver; the event of an accepted mail arrives `delay` seconds after it."""
+        world, sent = self.world, len(self.world.inbox)
+
+        class Accepting(Wire):
+            def send_email(self, **request):
+                try:
+                    return super().send_email(**request)
+                finally:
+                    if len(world.inbox) > sent:
+                        world.clock.alarms[world.clock.slept + delay] = world.send_event
+
+        return world.deliver(client=Accepting(world.ses, *mishaps), **parts)
+
+
+def test_no_order_of_mishaps_sends_a_mail_twice(servers):
+    AnyMishaps.world = servers
+    run_state_machine_as_test(
+        AnyMishaps,
+        settings=settings(max_examples=6, stateful_step_count=10, deadline=None, derandomize=True),
+    )

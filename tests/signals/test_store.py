@@ -17,13 +17,20 @@ class PowerCutError(Exception):
     """Stands for kill -9."""
 
 
+@pytest.fixture(scope="module")
+def dynamodb():
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        yield boto3.resource("dynamodb", region_name="us-east-1")
+
+
 @pytest.fixture
-def tables(monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with mock_aws():
-        resource = boto3.resource("dynamodb", region_name="us-east-1")
-        yield _table(resource, "signals", "month", "symbol"), _table(resource, "perf", "month")
+def tables(dynamodb):
+    made = _table(dynamodb, "signals", "month", "symbol"), _table(dynamodb, "perf", "month")
+    yield made
+    for table in dynamodb.tables.all():
+        table.delete()
 
 
 def _table(resource, name, *keys):
@@ -43,7 +50,7 @@ def store(tables):
     return SignalStore(*tables, sleep=lambda seconds: None)
 
 
-SIGNALS = example_signals()
+SIGNALS = example_signals()[-30:]
 PERFORMANCE = example_history()[-1]
 CHANGED = (SIGNALS[0].model_copy(update={"score": 9.0}), *SIGNALS[2:])
 

@@ -20,32 +20,44 @@ APP = Path(__file__).parents[2] / "streamlit_app" / "app.py"
 TABLES = {"ledger": ("pk", "sk"), "signals": ("month", "symbol"), "performance": ("month",)}
 
 
+NAMES = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "TRADING_LEDGER_TABLE": "ledger",
+    "TRADING_SIGNALS_TABLE": "signals",
+    "TRADING_PERFORMANCE_TABLE": "performance",
+    "TRADING_RUNS_STORE": "s3://runs",
+}
+
+
+@pytest.fixture(scope="module")
+def servers():
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name, value in NAMES.items():
+            patch.setenv(name, value)
+        yield boto3.resource("dynamodb"), boto3.resource("s3")
+
+
 @pytest.fixture
-def cloud(monkeypatch):
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "TRADING_LEDGER_TABLE": "ledger",
-        "TRADING_SIGNALS_TABLE": "signals",
-        "TRADING_PERFORMANCE_TABLE": "performance",
-        "TRADING_RUNS_STORE": "s3://runs",
-    }.items():
-        monkeypatch.setenv(name, value)
-    with mock_aws():
-        boto3.client("s3").create_bucket(Bucket="runs")
-        dynamodb = boto3.resource("dynamodb")
-        for name, keys in TABLES.items():
-            dynamodb.create_table(
-                TableName=name,
-                KeySchema=[
-                    {"AttributeName": key, "KeyType": kind}
-                    for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
-                ],
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-                BillingMode="PAY_PER_REQUEST",
-            )
-        yield dynamodb
+def cloud(servers):
+    dynamodb, s3 = servers
+    s3.create_bucket(Bucket="runs")
+    for name, keys in TABLES.items():
+        dynamodb.create_table(
+            TableName=name,
+            KeySchema=[
+                {"AttributeName": key, "KeyType": kind}
+                for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
+            ],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    yield dynamodb
+    for table in dynamodb.tables.all():
+        table.delete()
+    s3.Bucket("runs").objects.delete()
+    s3.Bucket("runs").delete()
     st.cache_data.clear()
     st.cache_resource.clear()
 

@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 from enum import StrEnum
@@ -44,6 +44,7 @@ THROTTLED = frozenset(
 SENDS = 3
 THROTTLE_TRIES = 6
 POLL_SECONDS = 2.0
+SETTLE_SECONDS = 5.0
 SES_CONFIG = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
 
 
@@ -134,7 +135,12 @@ class Mailer:
         raise unknown
 
     def _hold_claim(self, month: str, recipient: str, attempt: str) -> Delivery | None:
-        """Return once `attempt` holds the claim (None) or the mail turns out to be sent."""
+        """Return once `attempt` holds the claim (None) or the mail turns out to be sent.
+
+        A foreign claim is watched for at least `SETTLE_SECONDS`, however old it is: its Send event
+        may have been held up by what ended its attempt.
+        """
+        watched: tuple[str, datetime] | None = None
         while True:
             if self._ledger.claim(month, recipient, attempt, self._clock()):
                 return None
@@ -146,9 +152,14 @@ class Mailer:
                     DeliveryState.ALREADY_SENT, canonical(recipient), entry.message_id or ""
                 )
             now = self._clock()
-            age = (now - entry.claimed_at).total_seconds()
-            if age < self._settings.reconcile_seconds:
-                self._sleep(min(POLL_SECONDS, self._settings.reconcile_seconds - age))
+            if watched is None or watched[0] != entry.attempt:
+                watched = entry.attempt, now
+            due = max(
+                entry.claimed_at + timedelta(seconds=self._settings.reconcile_seconds),
+                watched[1] + timedelta(seconds=SETTLE_SECONDS),
+            )
+            if now < due:
+                self._sleep(min(POLL_SECONDS, (due - now).total_seconds()))
             elif self._ledger.take_over(month, recipient, entry.attempt, attempt, now):
                 return None
 
