@@ -131,7 +131,7 @@ class SACParameters(Hyperparameters):
     ent_coef : temperature, the weight of the entropy bonus
     """
 
-    learning_rate: float = 4e-3
+    learning_rate: float = 6e-3
     gamma: float = 0.2
     slots: int = 512
     horizon: int = 12
