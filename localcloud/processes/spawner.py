@@ -32,6 +32,7 @@ class Spawner:
         self._requests: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._lock = threading.Lock()
+        self._gate = threading.Lock()
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name="spawner", daemon=True)
         self._thread.start()
@@ -63,8 +64,6 @@ class Spawner:
         full = [*_BARE_PYTHON, str(_HERE / "launcher.py"), str(os.getpid()), *command]
 
         def start() -> subprocess.Popen[bytes]:
-            if self._closed:
-                raise CloudError("the cloud is stopping, so it starts no further process")
             child = subprocess.Popen(  # noqa: S603
                 full,
                 env=dict(environment),
@@ -95,12 +94,16 @@ class Spawner:
 
     def close(self) -> None:
         """Kill every child that is left and end the reaper; starts nothing afterwards."""
-        self._fork(self._close_children)
-        self._requests.put(None)
+        with self._gate:
+            if self._closed:
+                return
+            closing = self._ask(self._close_children)
+            self._closed = True
+            self._requests.put(None)
+        closing.result()
         self._thread.join(timeout=5)
 
     def _close_children(self) -> None:
-        self._closed = True
         with self._lock:
             children = list(self._children.values())
             self._children.clear()
@@ -121,16 +124,23 @@ class Spawner:
             pipe.flush()
 
     def _fork(self, start: Callable[[], T]) -> T:
+        with self._gate:
+            if self._closed:
+                raise CloudError("the cloud is stopping, so it starts no further process")
+            answer = self._ask(start)
+        return answer.result()
+
+    def _ask(self, work: Callable[[], T]) -> Future[T]:
         answer: Future[T] = Future()
 
         def run() -> None:
             try:
-                answer.set_result(start())
+                answer.set_result(work())
             except BaseException as error:  # noqa: BLE001 - handed to the thread that asked
                 answer.set_exception(error)
 
         self._requests.put(run)
-        return answer.result()
+        return answer
 
     def _serve(self) -> None:
         while (run := self._requests.get()) is not None:
