@@ -1,6 +1,7 @@
 """Refusals, in the words and the wire format of the service that was called."""
 
 import json
+import uuid
 from html import escape
 
 from moto.core.utils import get_service_model
@@ -33,18 +34,22 @@ class RefusedError(Exception):
         """Return the HTTP answer in the service's protocol."""
         protocol = _protocol(service)
         xml, query, plain = _CODES[self.kind]
+        request_id = str(uuid.uuid4())
         text = escape(self.message, quote=False)
         if service == "s3":
             body = f"<Error><Code>{xml}</Code><Message>{text}</Message></Error>"
-            return Response(body, status=403, content_type="application/xml")
-        if protocol in {"query", "ec2", "rest-xml"}:
+            response = Response(body, status=403, content_type="application/xml")
+        elif protocol in {"query", "ec2", "rest-xml"}:
             error = f"<Type>Sender</Type><Code>{query}</Code><Message>{text}</Message>"
-            body = f"<ErrorResponse><Error>{error}</Error></ErrorResponse>"
-            return Response(body, status=403, content_type="text/xml")
-        status = 403 if protocol == "rest-json" else 400
-        body = json.dumps({"__type": plain, "message": self.message, "Message": self.message})
-        response = Response(body, status=status, content_type="application/x-amz-json-1.1")
-        response.headers["X-Amzn-ErrorType"] = plain
+            rest = f"<RequestId>{request_id}</RequestId>"
+            body = f"<ErrorResponse><Error>{error}</Error>{rest}</ErrorResponse>"
+            response = Response(body, status=403, content_type="text/xml")
+        else:
+            status = 403 if protocol == "rest-json" else 400
+            body = json.dumps({"__type": plain, "message": self.message, "Message": self.message})
+            response = Response(body, status=status, content_type="application/x-amz-json-1.1")
+            response.headers["X-Amzn-ErrorType"] = plain
+        response.headers["x-amzn-RequestId"] = response.headers["x-amz-request-id"] = request_id
         return response
 
 

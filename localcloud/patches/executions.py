@@ -2,21 +2,29 @@
 
 In moto a stopped execution stays RUNNING until its current task ends and forgets error and cause,
 GetExecutionHistory knows neither pages nor order, a start takes an input of any size, and a task
-parameters of any size.
+parameters of any size. A start without a name gets the name "None", a definition that does not
+parse is an internal error, and a DynamoDB task reports a broken quota as an error of DynamoDB.
 """
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
+from moto.core.exceptions import AWSError
 from moto.core.responses import ActionResult
 from moto.stepfunctions.exceptions import ValidationException
-from moto.stepfunctions.parser.api import (
-    ExecutionStatus,
-    InvalidDefinition,
+from moto.stepfunctions.parser import api as parser_api
+from moto.stepfunctions.parser.api import ExecutionStatus
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
+    FailureEventException,
 )
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (  # noqa: E501
     StateTaskService,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_dynamodb import (  # noqa: E501
+    StateTaskServiceDynamoDB,
 )
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import (
     StateTaskLambda,
@@ -31,6 +39,7 @@ _start_in_moto = StepFunctionResponse.start_execution
 _create_in_moto = StepFunctionResponse.create_state_machine
 _update_in_moto = StepFunctionResponse.update_state_machine
 _lambda_parameters_in_moto = StateTaskLambda._eval_parameters
+_dynamodb_error_in_moto = StateTaskServiceDynamoDB._from_error
 _service_parameters_in_moto = StateTaskService._eval_parameters
 
 
@@ -45,6 +54,7 @@ def install(replacements: Replacements) -> None:
     ):
         replacements.replace(StepFunctionResponse, name, new)
     replacements.replace(StateTaskLambda, "_eval_parameters", _lambda_parameters)
+    replacements.replace(StateTaskServiceDynamoDB, "_from_error", _dynamodb_error)
     replacements.replace(StateTaskService, "_eval_parameters", _service_parameters)
 
 
@@ -55,19 +65,34 @@ def _start(response: Any) -> Any:
             f"the input of an execution may have {MAX_STATE_SIZE_UTF8_BYTES} bytes and has "
             f"{len(given.encode())}; pass a pointer to S3 instead",
         )
+    if response._get_param("name") is None:
+        response.body = json.dumps({**json.loads(response.body), "name": str(uuid4())})
     return _start_in_moto(response)
 
 
 def _create(response: Any) -> Any:
     _check_definition(response._get_param("definition"))
-    return _create_in_moto(response)
+    return _parsed(_create_in_moto, response)
 
 
 def _update(response: Any) -> Any:
     definition = response._get_param("definition")
     if definition is not None:
         _check_definition(definition)
-    return _update_in_moto(response)
+    return _parsed(_update_in_moto, response)
+
+
+def _parsed(call: Callable[[Any], Any], response: Any) -> Any:
+    try:
+        return call(response)
+    except parser_api.InvalidDefinition as error:
+        raise InvalidDefinitionError(f"Invalid State Machine Definition: {error}") from error
+
+
+class InvalidDefinitionError(AWSError):
+    """A definition is refused, in a form that moto can answer with."""
+
+    TYPE = "InvalidDefinition"
 
 
 def _check_definition(definition: str) -> None:
@@ -76,7 +101,7 @@ def _check_definition(definition: str) -> None:
     except (ValueError, AttributeError, TypeError) as error:
         mistakes = [f"not a state machine in JSON: {error}"]
     if mistakes:
-        raise InvalidDefinition(
+        raise InvalidDefinitionError(
             f"Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: {'; '.join(mistakes)}'",
         )
 
@@ -117,3 +142,9 @@ def _service_parameters(state: Any, env: Any) -> Any:
     parameters = _service_parameters_in_moto(state, env)
     state._verify_size_quota(env=env, value=parameters)
     return parameters
+
+
+def _dynamodb_error(state: Any, env: Any, ex: Exception) -> Any:
+    if isinstance(ex, FailureEventException):
+        return ex.failure_event
+    return _dynamodb_error_in_moto(state, env=env, ex=ex)

@@ -66,6 +66,8 @@ def _validate(name: str, arguments: dict[str, Any]) -> None:
             message=f"the training job's name {name!r} must be 1 to 63 letters, digits and single "
             "dashes inside"
         )
+    if not arguments["role_arn"]:
+        raise ValidationError(message="RoleArn is required")
     if not (arguments["output_data_config"] or {}).get("S3OutputPath"):
         raise ValidationError(message="OutputDataConfig.S3OutputPath is required")
     if not (arguments["algorithm_specification"] or {}).get("TrainingImage"):

@@ -125,9 +125,12 @@ class SageMakerTask(_Callback):  # type: ignore[misc]
             resource_runtime_part.region, "sagemaker", state_credentials
         )
 
-        def resolve() -> Any:
+        def has_ended() -> bool:
             record = self.runner.find(name)
-            if record is not None and not record.ended.wait(timeout=0.1):
+            return record is None or record.ended.wait(timeout=0.1)
+
+        def resolve() -> Any:
+            if not has_ended():
                 return None
             found = client.describe_training_job(TrainingJobName=name)
             found.pop("ResponseMetadata", None)
@@ -137,12 +140,13 @@ class SageMakerTask(_Callback):  # type: ignore[misc]
             cause = to_json_str(description, separators=(",", ":"))
             raise FailureEventException(self._failed(env, "States.TaskFailed", cause))
 
+        self._has_ended: Callable[[], bool] = has_ended
         self._stop: Callable[[], Any] = lambda: client.stop_training_job(TrainingJobName=name)
         return resolve
 
     def _eval_sync(self, env: Any, **arguments: Any) -> Any:
         outcome = super()._eval_sync(env=env, **arguments)
-        if outcome is None and not env.is_running():
+        if not self._has_ended():
             self._stop()
         return outcome
 

@@ -1,5 +1,6 @@
 """Run training jobs: fetch, train, upload, at most one a core at a time."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from localcloud.training.record import JobRecord
 from localcloud.training.transfer import CheckpointSync, archive, split_uri
 from localcloud.training.workspace import Workspace
 
+_LOGGER = logging.getLogger("localcloud")
 SERVICE = "sagemaker.amazonaws.com"
 STOP_GRACE_SECONDS = 120.0
 CHECKPOINT_SECONDS = 10.0
@@ -82,7 +84,8 @@ class TrainingRunner:
             _Job(self._context, record, containers, self._grace).run()
         except (CloudError, ClientError) as error:
             record.fail(f"ClientError: {error}")
-        except Exception as error:  # noqa: BLE001 - a job must end, whatever went wrong
+        except Exception as error:
+            _LOGGER.exception("the training job %s failed here", record.name)
             record.fail(f"InternalServerError: {type(error).__name__}: {error}")
         finally:
             self._slots.release()
