@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,16 +41,14 @@ class Home:
             raise CloudError(
                 f"the cloud's folder {path} cannot be used ({error}); pass another with --home"
             ) from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _lock(self._lock):
             self._lock.seek(0)
             pid = self._lock.read().strip() or "unknown"
             self._lock.close()
             raise HomeTakenError(
                 f"a cloud runs on {self.path} already (process {pid}); stop it, or use another "
                 "folder with --home"
-            ) from None
+            )
         self._lock.truncate(0)
         self._lock.write(str(os.getpid()))
         self._lock.flush()
@@ -93,6 +92,18 @@ class Home:
         """Take the announcement back and let another cloud have the home."""
         self._card.unlink(missing_ok=True)
         self._lock.close()
+
+
+def _lock(file: IO[str]) -> bool:
+    """Take the lock; try for a moment, because `find_running` holds it for an instant."""
+    for wait in (0.05, 0.1, 0.2, 0.0):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(wait)
+        else:
+            return True
+    return False
 
 
 def find_running(path: Path) -> RunningCloud | None:

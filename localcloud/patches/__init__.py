@@ -16,7 +16,7 @@ def install(context: CloudContext) -> None:
         sagemaker_tasks,
     )
     from localcloud.patches.replacements import Replacements
-    from localcloud.patches.self_test import check_symbols
+    from localcloud.patches.self_test import check_behaviour, check_symbols
     from localcloud.training.runner import TrainingRunner
 
     check_symbols()
@@ -28,3 +28,4 @@ def install(context: CloudContext) -> None:
     sagemaker_jobs.install(replacements, runner)
     executions.install(replacements)
     role_clients.install(replacements, context)
+    check_behaviour(context)

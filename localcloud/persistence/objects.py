@@ -122,7 +122,7 @@ class Objects:
             stream.write(key.value)
             stream.flush()
             os.fsync(stream.fileno())
-        _serve_from(key, path)
+        serve_from(key, path)
         return name
 
     def _properties(self, key: Any) -> dict[str, Any]:
@@ -150,13 +150,13 @@ class Objects:
         key.last_modified = datetime.fromisoformat(kept["last_modified"])
         key.set_metadata(dict(kept["metadata"]), replace=True)
         if file is not None:
-            _serve_from(key, self._folder / file)
+            serve_from(key, self._folder / file)
         held.keys.setlist(name, [key])
         if kept["tags"]:
             self._backend.put_object_tagging(key, kept["tags"])
 
 
-def _serve_from(key: Any, path: Path) -> None:
+def serve_from(key: Any, path: Path) -> None:
     """Have an object's bytes read from its file instead of from memory."""
     key._value_buffer.close()
     key._value_buffer = path.open("rb")

@@ -30,6 +30,7 @@ def gone(pid: int, seconds: float = 5.0) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_a_running_cloud_is_found_and_a_second_one_refused(tmp_path: Path) -> None:
     cloud = CloudProcess(tmp_path)
     try:
@@ -48,6 +49,7 @@ def test_a_running_cloud_is_found_and_a_second_one_refused(tmp_path: Path) -> No
     assert not (tmp_path / "cloud.json").exists()
 
 
+@pytest.mark.slow
 def test_a_card_that_a_killed_cloud_left_is_not_believed(tmp_path: Path) -> None:
     cloud = CloudProcess(tmp_path)
     cloud.kill()

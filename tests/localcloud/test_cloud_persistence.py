@@ -150,6 +150,7 @@ def test_everything_acknowledged_survives_a_kill(tmp_path: Path) -> None:
     assert names == [len(LARGE), 5 * 1024 * 1024 + 1]
 
 
+@pytest.mark.slow
 def test_a_kill_in_the_middle_of_writes_loses_none_that_was_answered(tmp_path: Path) -> None:
     cloud = CloudProcess(tmp_path)
     s3 = cloud.client("s3")
@@ -241,6 +242,7 @@ def test_a_failed_write_leaves_nothing(home: Path) -> None:
         assert items == [item("a", "1", v={"S": "old"})]
 
 
+@pytest.mark.slow
 def test_a_deleted_bucket_and_table_stay_deleted(home: Path) -> None:
     with whole_cloud(home) as cloud:
         cloud.client("s3").create_bucket(Bucket="runs")
@@ -270,6 +272,7 @@ def test_a_journal_of_another_version_is_refused(tmp_path: Path) -> None:
         Journal(path)
 
 
+@pytest.mark.slow
 def test_operator_keys_stay_the_same_and_private(tmp_path: Path) -> None:
     with whole_cloud(tmp_path) as cloud:
         first = cloud.operator

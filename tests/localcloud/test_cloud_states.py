@@ -157,6 +157,7 @@ def test_a_map_keeps_the_order_of_its_items(cloud: CloudContext) -> None:
     assert json.loads(found["output"]) == [{"v": number} for number in range(9)]
 
 
+@pytest.mark.slow
 def test_a_map_runs_no_more_than_its_concurrency(cloud: CloudContext) -> None:
     inner = one_state({"Type": "Wait", "Seconds": 1})
     state = {

@@ -18,6 +18,7 @@ from localcloud.errors import CloudError
 from localcloud.training.image import entry_point, repository_of
 from localcloud.training.transfer import archive, split_uri
 
+pytestmark = pytest.mark.slow
 SAGEMAKER = "sagemaker.amazonaws.com"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/trading-dev-training:abc"
 TRAINER = """
