@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     serve = commands.add_parser("serve", help="run a cloud until it is told to stop")
     serve.add_argument("--home", type=Path, required=True, help="folder of the cloud's state")
     serve.add_argument("--port", type=int, default=0, help="TCP port; 0 takes a free one")
-    serve.add_argument("--no-deploy", action="store_true", help="leave the cloud empty")
+    serve.add_argument("--no-deploy", action="store_true", help="leave the stack as it is")
     serve.add_argument("--stack", default="dev", help="Pulumi stack to deploy")
     serve.add_argument("--config", default="{}", help="JSON object of stack configuration")
     audit = commands.add_parser("audit", help="print who was allowed and denied what")
@@ -43,12 +43,13 @@ def _serve(options: argparse.Namespace) -> int:
 
         cloud = Cloud(home, port=options.port, stack=options.stack)
         context = cloud.context
-        outputs: dict[str, Any] = {}
+        outputs: dict[str, Any] = home.outputs()
         if not options.no_deploy:
             _say(event="phase", name="deploying")
             from localcloud.deployment import deploy
 
             outputs = dict(deploy(context, options.config)["outputs"])
+            home.keep_outputs(outputs)
         cloud.begin()
         keys = context.operator
         running = RunningCloud(os.getpid(), context.endpoint, context.region, keys, outputs)

@@ -58,6 +58,10 @@ class Home:
     def _card(self) -> Path:
         return self.path / "cloud.json"
 
+    @property
+    def _outputs(self) -> Path:
+        return self.path / "outputs.json"
+
     def operator(self, make: Any) -> Credentials:
         """Return the administrator's keys of this home; `make` gives them the first time."""
         path = self.path / "operator.json"
@@ -73,6 +77,18 @@ class Home:
             },
         )
         return keys
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the outputs of the stack's last deployment; none before the first."""
+        try:
+            kept: dict[str, Any] = json.loads(self._outputs.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        return kept
+
+    def keep_outputs(self, outputs: Mapping[str, Any]) -> None:
+        """Remember what a deployment gave, for a cloud that starts without deploying."""
+        _write_private(self._outputs, outputs)
 
     def announce(self, cloud: RunningCloud) -> None:
         """Let other commands find the running cloud (`cloud.json`, readable by its owner only)."""

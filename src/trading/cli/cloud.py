@@ -97,7 +97,7 @@ def _serve(home: Path, settings: Settings, *, deploy: bool) -> "subprocess.Popen
         )
     command = [sys.executable, "-m", "localcloud", "serve", "--home", str(home)]
     command += ["--stack", settings.environment]
-    command += ["--config", json.dumps({"settings": settings.deviations()})]
+    command += ["--config", json.dumps(_configuration(settings))]
     command += [] if deploy else ["--no-deploy"]
     log = (home / "cloud.log").open("ab")
     try:
@@ -111,6 +111,17 @@ def _serve(home: Path, settings: Settings, *, deploy: bool) -> "subprocess.Popen
         )
     finally:
         log.close()
+
+
+def _configuration(settings: Settings) -> dict[str, Any]:
+    """Return the stack configuration that stands for settings; the stack has names for some."""
+    deviations = settings.deviations()
+    deviations.pop("environment", None)
+    notifications = deviations.get("notifications", {})
+    named = {
+        name: notifications.pop(name) for name in ("sender", "recipients") if name in notifications
+    }
+    return {"settings": deviations, **named}
 
 
 def _until_ready(process: "subprocess.Popen[str]", home: Path, phase: Phase) -> Cloud:
