@@ -110,7 +110,7 @@ class SageMakerTask(_Callback):  # type: ignore[misc]
         for action in _RULE_ACTIONS:
             if not self.context.allowed(role, "StepFunctions", action, rule):
                 cause = f"{role} is not authorized to create the managed rule: {action} on {rule}"
-                raise FailureEventException(self._failed(env, "States.TaskFailed", cause))
+                raise FailureEventException(self.failed(env, "States.TaskFailed", cause))
 
     def _build_sync_resolver(
         self,
@@ -124,31 +124,20 @@ class SageMakerTask(_Callback):  # type: ignore[misc]
         client = boto_client.boto_client_for(
             resource_runtime_part.region, "sagemaker", state_credentials
         )
+        return _JobWait(self, env, client, self.runner, name)
 
-        def has_ended() -> bool:
-            record = self.runner.find(name)
-            return record is None or record.ended.wait(timeout=0.1)
+    def _eval_sync(self, env: Any, sync_resolver: "_JobWait", **_unused: Any) -> Any:
+        """Wait for the job while the state runs; stop it when the state ended first.
 
-        def resolve() -> Any:
-            if not has_ended():
-                return None
-            found = client.describe_training_job(TrainingJobName=name)
-            found.pop("ResponseMetadata", None)
-            description = _plain(found)
-            if found["TrainingJobStatus"] == "Completed":
-                return description
-            cause = to_json_str(description, separators=(",", ":"))
-            raise FailureEventException(self._failed(env, "States.TaskFailed", cause))
-
-        self._has_ended: Callable[[], bool] = has_ended
-        self._stop: Callable[[], Any] = lambda: client.stop_training_job(TrainingJobName=name)
-        return resolve
-
-    def _eval_sync(self, env: Any, **arguments: Any) -> Any:
-        outcome = super()._eval_sync(env=env, **arguments)
-        if not self._has_ended():
-            self._stop()
-        return outcome
+        The interpreter's own wait listens on the task token, which a retry finds spent. What
+        belongs to one wait must not lie on `self`: the items of a Map share it.
+        """
+        while env.is_running():
+            outcome = sync_resolver()
+            if outcome is not None:
+                return outcome
+        sync_resolver.stop()
+        return None
 
     def _from_error(self, env: Any, ex: Exception) -> Any:
         if not isinstance(ex, ClientError):
@@ -161,9 +150,10 @@ class SageMakerTask(_Callback):  # type: ignore[misc]
             f"{message} (Service: AmazonSageMaker; Status Code: {status}; Error Code: {code}; "
             f"Request ID: {ex.response['ResponseMetadata'].get('RequestId', '')}; Proxy: null)"
         )
-        return self._failed(env, f"SageMaker.{kind}Exception", cause)
+        return self.failed(env, f"SageMaker.{kind}Exception", cause)
 
-    def _failed(self, env: Any, error: str, cause: str) -> Any:
+    def failed(self, env: Any, error: str, cause: str) -> Any:
+        """Return the interpreter's failure event of this task."""
         is_states = error == StatesErrorNameType.StatesTaskFailed.to_name()
         name = (
             StatesErrorName(typ=StatesErrorNameType.StatesTaskFailed)
@@ -183,6 +173,40 @@ class SageMakerTask(_Callback):  # type: ignore[misc]
             event_type=HistoryEventType.TaskFailed,
             event_details=event,
         )
+
+
+class _JobWait:
+    """Waits for one job, in steps of a tenth of a second."""
+
+    def __init__(
+        self, task: SageMakerTask, env: Any, client: Any, runner: TrainingRunner, name: str
+    ) -> None:
+        self._task = task
+        self._env = env
+        self._client = client
+        self._runner = runner
+        self._name = name
+
+    def __call__(self) -> Any:
+        """Return the description of the job once it is completed, None while it runs."""
+        if not self._has_ended():
+            return None
+        found = self._client.describe_training_job(TrainingJobName=self._name)
+        found.pop("ResponseMetadata", None)
+        description = _plain(found)
+        if found["TrainingJobStatus"] == "Completed":
+            return description
+        cause = to_json_str(description, separators=(",", ":"))
+        raise FailureEventException(self._task.failed(self._env, "States.TaskFailed", cause))
+
+    def stop(self) -> None:
+        """Stop the job unless it has ended."""
+        if not self._has_ended():
+            self._client.stop_training_job(TrainingJobName=self._name)
+
+    def _has_ended(self) -> bool:
+        record = self._runner.find(self._name)
+        return record is None or record.ended.wait(timeout=0.1)
 
 
 def install(replacements: Replacements, context: CloudContext, runner: TrainingRunner) -> None:

@@ -32,6 +32,10 @@ TRAINER = """
     if mode == "fail":
         (root / "output/failure").write_text("ModelError: no data")
         sys.exit(3)
+    if mode == "linger":
+        time.sleep(2)
+    if mode == "fail-first" and os.environ["TRAINING_JOB_NAME"].endswith("-a0"):
+        sys.exit(4)
     if mode == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if mode == "stubborn":
@@ -345,6 +349,47 @@ def test_a_state_waits_for_its_job(cloud: CloudContext) -> None:
     assert (failed["status"], failed["error"]) == ("FAILED", "States.TaskFailed")
     cause = json.loads(failed["cause"])
     assert cause["FailureReason"] == "AlgorithmError: ModelError: no data, exit code: 3"
+
+
+def test_the_items_of_a_map_wait_for_their_own_jobs(cloud: CloudContext) -> None:
+    single = state_machine(cloud, "item")
+    client = cloud.client("stepfunctions")
+    described = client.describe_state_machine(stateMachineArn=single)
+    task = json.loads(described["definition"])["States"]["Train"]
+    each = {"StartAt": "Train", "States": {"Train": task}}
+    items = {
+        "Type": "Map",
+        "ItemsPath": "$.jobs",
+        "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, **each},
+        "End": True,
+    }
+    machine = client.create_state_machine(
+        name="items",
+        definition=json.dumps({"StartAt": "All", "States": {"All": items}}),
+        roleArn=described["roleArn"],
+    )["stateMachineArn"]
+    modes = ("train", "linger", "train", "linger")
+    jobs = [request(f"item-{i}", mode) for i, mode in enumerate(modes)]
+    found = execute(cloud, machine, {"jobs": jobs})
+    assert found["status"] == "SUCCEEDED"
+    ended = [one["TrainingJobStatus"] for one in json.loads(found["output"])]
+    assert ended == ["Completed"] * 4
+
+
+def test_a_failed_job_is_retried_under_another_name(cloud: CloudContext) -> None:
+    again = {"ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 1, "MaxAttempts": 2}
+    machine = state_machine(cloud, "again", Retry=[again])
+    client = cloud.client("stepfunctions")
+    definition = client.describe_state_machine(stateMachineArn=machine)["definition"]
+    named = definition.replace(
+        '"TrainingJobName.$": "$.TrainingJobName"',
+        '"TrainingJobName.$": "States.Format(\'again-a{}\', $$.State.RetryCount)"',
+    )
+    assert named != definition
+    client.update_state_machine(stateMachineArn=machine, definition=named)
+    found = execute(cloud, machine, request("unused", "fail-first"))
+    assert found["status"] == "SUCCEEDED", found
+    assert json.loads(found["output"])["TrainingJobName"] == "again-a1"
 
 
 def test_a_refused_job_is_an_error_of_sagemaker(cloud: CloudContext) -> None:
