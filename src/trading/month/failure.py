@@ -42,7 +42,7 @@ def alert(request: FailureRequest, resources: Resources) -> Finished:
             " reused, nothing is stored or mailed twice."
         ),
     )
-    return Finished(month=month.month, status="FAILED")
+    return Finished(month=month.month, status="FAILED", reason=reason)
 
 
 def reason_of(failure: Failure) -> str:

@@ -343,3 +343,4 @@ class Finished(Payload):
 
     month: Month
     status: Literal["SUCCEEDED", "FAILED"]
+    reason: str = ""
