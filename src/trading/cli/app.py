@@ -8,10 +8,12 @@ from typing import Annotated, Any
 
 import typer
 import yaml
+from rich.markup import escape
 from typer.exceptions import TyperException
 
 from trading import __version__
 from trading.cli import inspect, month, serve
+from trading.cli.crash import keep_traceback, unexpected
 from trading.cli.output import FAILED, MISUSE, console
 from trading.config import Settings, load_settings
 from trading.errors import ConfigurationError, TradingError
@@ -30,6 +32,7 @@ Sets = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change a setting, as in training.folds=5; may be repeated."),
 ]
+INTERRUPTED = 130
 MANY_VALUED = frozenset({"--bars"})
 
 
@@ -151,22 +154,25 @@ def _settings(sets: Sequence[str] | None) -> Settings:
         node = overrides
         for parent in parents:
             node = node.setdefault(parent, {})
-        node[leaf] = yaml.safe_load(text)
+            if not isinstance(node, dict):
+                raise ConfigurationError(f"--set {name}: {parent} was set to {node!r} before")
+        try:
+            node[leaf] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigurationError(f"--set {name}: {text!r} is not a YAML value") from error
     return load_settings(overrides=overrides)
 
 
 def spread_values(arguments: Sequence[str]) -> list[str]:
-    """Let `--bars A B` stand for `--bars A --bars B`."""
+    """Let `--bars A B` stand for `--bars A --bars B`; without a value the option stays misuse."""
     spread: list[str] = []
     option: str | None = None
     for argument in arguments:
-        if argument in MANY_VALUED:
-            option = argument
-        elif argument.startswith("-"):
-            option = None
-            spread.append(argument)
-        else:
-            spread += [option, argument] if option else [argument]
+        if option is not None and not argument.startswith("-"):
+            spread += [argument] if spread[-1] == option else [option, argument]
+            continue
+        option = argument if argument in MANY_VALUED else None
+        spread.append(argument)
     return spread
 
 
@@ -178,14 +184,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except typer.Exit as exit_:
         code = exit_.exit_code
     except typer.Abort:
-        code = 130
+        code = INTERRUPTED
     except KeyboardInterrupt:
         console.print("\ninterrupted; run the same command again to continue")
-        code = 130
-    except TradingError as error:
-        console.print(f"[red]error:[/] {error}", soft_wrap=True)
-        code = MISUSE if isinstance(error, ConfigurationError) else FAILED
+        code = INTERRUPTED
     except TyperException as error:
-        console.print(f"[red]error:[/] {error}", soft_wrap=True)
-        code = MISUSE
+        code = _tell(f"{error} (see `trading --help`)", MISUSE)
+    except ConfigurationError as error:
+        code = _tell(str(error), MISUSE)
+    except TradingError as error:
+        code = _tell(str(error), FAILED)
+    except Exception as error:  # noqa: BLE001 - the last resort: no traceback for the user
+        code = _tell(f"{unexpected(error)}; {keep_traceback(error)}", FAILED)
     sys.exit(code or 0)
+
+
+def _tell(sentence: str, code: int) -> int:
+    console.print(f"[red]error:[/] {escape(' '.join(sentence.split()))}", soft_wrap=True)
+    return code

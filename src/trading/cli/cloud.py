@@ -150,7 +150,8 @@ def _running(home: Path) -> Cloud | None:
         described = json.loads((home / "cloud.json").read_text(encoding="utf-8"))
         pid = int(described["pid"])
         os.kill(pid, 0)
-    except (FileNotFoundError, ProcessLookupError, KeyError, ValueError):
+        os.kill(int(described["parent"]), 0)  # a cloud ends with the command that started it
+    except (FileNotFoundError, ProcessLookupError, PermissionError, KeyError, ValueError):
         return None
     return _cloud_of(home, described, pid)
 

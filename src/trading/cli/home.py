@@ -1,9 +1,14 @@
 """The folder in which the embedded cloud keeps its data between commands."""
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from trading.errors import MonthError
 
 Market = Literal["simulated", "real"]
 
@@ -22,6 +27,35 @@ class Home:
     def of(self, market: Market) -> Path:
         """Return the folder of one market."""
         return self.path / market
+
+    @contextmanager
+    def for_one_month(self) -> Iterator[None]:
+        """Keep every other `trading month` off this home for the block.
+
+        Raises `MonthError` when one runs here, or the home cannot be written. The lock goes with
+        the process that holds it, however it ends.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = (self.path / "month.lock").open("a+", encoding="utf-8")
+        except OSError as error:
+            raise MonthError(
+                f"the home {self.path} cannot be written ({error.strerror});"
+                " choose another with TRADING_HOME"
+            ) from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                lock.seek(0)
+                raise MonthError(
+                    f"another `trading month` (process {lock.read().strip() or 'unknown'}) runs on"
+                    f" {self.path}; wait for it, or choose another home with TRADING_HOME"
+                ) from error
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
+            yield
 
     def remember(self, market: Market) -> None:
         """Make a market the one that reading commands show."""

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import boto3
+from rich.markup import escape
 
 from trading.cli.cloud import Cloud, embedded_cloud
 from trading.cli.home import Home, Market
@@ -17,18 +18,21 @@ from trading.cli.progress import follow
 from trading.cli.summary import Outcome, print_summary, summary_json
 from trading.cli.watch import ExecutionWatch
 from trading.config import Settings
+from trading.data.benchmark import load_benchmark
 from trading.data.providers import DataProvider, FetchResult, open_provider
-from trading.errors import MonthError
+from trading.errors import DataError, MonthError
 from trading.month.backfill import (
     Backfilled,
     continue_simulation,
     current_month_start,
     fetch_history,
     ingest_history,
+    refuse_unseen,
 )
 from trading.month.payloads import Started
 from trading.month.resources import Resources
 from trading.month.universe import store_constituents
+from trading.universe.iwv import read_iwv
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,8 @@ class MonthOptions:
 
 def run_month(options: MonthOptions, settings: Settings) -> int:
     """Run the month on the embedded cloud and return the exit code."""
-    with PeakMemory() as memory:
+    home = Home.from_environment()
+    with home.for_one_month(), PeakMemory() as memory:
         provider = open_provider(settings, options.bars)
         fetched: FetchResult | None = None
         as_of = options.as_of or current_month_start(settings)
@@ -53,8 +58,10 @@ def run_month(options: MonthOptions, settings: Settings) -> int:
             with console.status("reading bars"):
                 fetched, following = fetch_history(provider, settings)
             as_of = options.as_of or following
+            refuse_unseen(fetched, as_of)
+        _check_files(options, settings)
         _announce(as_of, fetched)
-        home, market = Home.from_environment(), _market(provider)
+        market = _market(provider)
         with embedded_cloud(home.of(market), settings, phase=_show_phase) as cloud:
             home.remember(market)
             resources = cloud.resources(settings)
@@ -65,8 +72,18 @@ def run_month(options: MonthOptions, settings: Settings) -> int:
             return _close(options, started, watch, resources, cloud, filled, memory)
 
 
+def _check_files(options: MonthOptions, settings: Settings) -> None:
+    """Refuse files that cannot be used before anything is started; raises `DataError`."""
+    if options.benchmark is not None:
+        load_benchmark(options.benchmark, exchange=settings.data.exchange)
+    if options.constituents is not None:
+        if not options.constituents.is_file():
+            raise DataError(f"there is no file {options.constituents}")
+        read_iwv(options.constituents)
+
+
 def _announce(as_of: date, fetched: FetchResult | None) -> None:
-    market = f"on {fetched.report.source}" if fetched else "on a [bold]SIMULATED[/] market"
+    market = f"on {escape(fetched.report.source)}" if fetched else "on a [bold]SIMULATED[/] market"
     console.print(f"[bold]The month {as_of:%Y-%m}[/] as of {as_of} {market}")
 
 

@@ -1,15 +1,18 @@
 """What came of a month: for the eye, and as one JSON object."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.panel import Panel
 
 from trading.cli.output import console, number, percent, result, table
 from trading.cli.watch import ExecutionWatch
 from trading.errors import NotFoundError
+from trading.evaluation.gate import CANDIDATE
 from trading.month.backfill import Backfilled
 from trading.month.ledger import RunRecord
 from trading.month.notify import MailRecord, mails_of, preview_key
@@ -19,6 +22,19 @@ from trading.signals.model import Action
 from trading.signals.report import MonthReport, read_report
 
 TOP = 20
+# What a fast Pass, Choice or Succeed takes: bookkeeping that nobody waits for.
+BOOKKEEPING = frozenset({"Begin", "IsDataComplete", "HasPassed", "Done"})
+BOOKKEEPING_SECONDS = 0.05
+EVIDENCE = {
+    "annual_return": "annual return",
+    "volatility": "volatility",
+    "sharpe": "Sharpe",
+    "max_drawdown": "max drawdown",
+    "information_coefficient": "IC",
+    "excess_return": "challenger's excess",
+    "p_value": "p-value",
+}
+PLAIN = {"sharpe": 2, "information_coefficient": 3, "p_value": 3}
 
 
 @dataclass(frozen=True)
@@ -136,7 +152,9 @@ def print_summary(outcome: Outcome, peak_mb: float | None) -> None:
         _print_timings(outcome.timings, peak_mb)
     report = outcome.report
     if report is None:
-        console.print(f"[red]{outcome.started.month} failed:[/] {outcome.error}")
+        console.print(
+            f"[red]{outcome.started.month} failed:[/] {escape(outcome.error)}", soft_wrap=True
+        )
         console.print("Run the same command again to continue: finished work is reused.")
         return
     if outcome.started.outcome == "already_done":
@@ -151,29 +169,41 @@ def print_summary(outcome: Outcome, peak_mb: float | None) -> None:
 
 def _print_timings(timings: dict[str, float], peak_mb: float | None) -> None:
     memory = "" if peak_mb is None else f", peak memory {peak_mb:,.0f} MiB over all processes"
-    steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in timings.items())
+    steps = ", ".join(
+        f"{name} {seconds:.1f} s"
+        for name, seconds in timings.items()
+        if name not in BOOKKEEPING or seconds >= BOOKKEEPING_SECONDS
+    )
     console.print(f"[dim]{steps}{memory}[/]")
 
 
 def _print_gate(report: MonthReport) -> None:
-    result.print(f"\n[bold]{report.outcome}[/]  model {report.model.version}")
+    result.print(f"\n[bold]{report.outcome}[/]  model {report.model.version}", soft_wrap=True)
     verdict = report.verdict
     if verdict is None:
         return
     for reason in verdict.reasons:
-        result.print(f"  {reason}", markup=False)
-    names = ("annualised_return", "volatility", "sharpe", "max_drawdown", "excess_return")
-    shown = [n for n in names if any(n in figures for figures in verdict.figures.values())]
-    grid = table("Out of sample, net of costs", "portfolio", *shown, right=tuple(shown))
+        result.print(f"  {reason}", markup=False, soft_wrap=True)
+    headers = tuple(EVIDENCE.values())
+    grid = table("Out of sample, net of costs", "portfolio", *headers, right=headers)
     for portfolio, figures in verdict.figures.items():
-        grid.add_row(portfolio, *(_figure(name, figures.get(name)) for name in shown))
+        grid.add_row(
+            _contender(portfolio, figures), *(_figure(n, portfolio, figures) for n in EVIDENCE)
+        )
     result.print(grid)
 
 
-def _figure(name: str, value: Any) -> str:
+def _contender(portfolio: str, figures: Mapping[str, Any]) -> str:
+    name = "challenger" if portfolio == CANDIDATE else portfolio.replace("_", " ")
+    return name if figures.get("months") is None else f"{name}, {figures['months']} months"
+
+
+def _figure(name: str, portfolio: str, figures: Mapping[str, Any]) -> str:
+    value = figures.get(name)
     if not isinstance(value, float | int):
-        return "no data"
-    return number(value) if name == "sharpe" else percent(value)
+        compared = name in ("excess_return", "p_value")
+        return "" if compared and portfolio == CANDIDATE else "no data"
+    return number(value, PLAIN[name]) if name in PLAIN else percent(value)
 
 
 def print_signals(report: MonthReport, count: int = TOP) -> None:
@@ -202,17 +232,22 @@ def _sold(report: MonthReport, count: int) -> tuple[Any, ...]:
 
 
 def _print_success(report: MonthReport) -> None:
-    for rate in report.success:
+    measured = [rate for rate in report.success if rate.signals > 0]
+    if not measured:
+        result.print("success of earlier signals: no data yet")
+    for rate in measured:
         interval = "" if rate.low is None else f" (95 %: {rate.low:.0%} to {rate.high:.0%})"
         result.print(
             f"success, {rate.label}: {percent(rate.rate, 0)} of {rate.signals} signals"
-            f" over {rate.months} months{interval}"
+            f" over {rate.months} months{interval}",
+            soft_wrap=True,
         )
 
 
 def _print_where(outcome: Outcome) -> None:
     for mail in outcome.mails:
-        result.print(f"mail to {mail.recipient}: {mail.state}, {mail.message_id}")
+        sent = mail.message_id or "no message id"
+        result.print(f"mail to {mail.recipient}: {mail.state}, {sent}", soft_wrap=True)
     if outcome.html_path:
         result.print(f"the mail as a page: {outcome.html_path}", soft_wrap=True)
     result.print("see more: `trading signals`, `trading up` (dashboard), `trading audit`")

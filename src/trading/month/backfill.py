@@ -46,14 +46,19 @@ def fetch_history(provider: DataProvider, settings: Settings) -> tuple[FetchResu
     return fetched, first_session_from(last + timedelta(days=1), settings.data.exchange)
 
 
-def ingest_history(fetched: FetchResult, lake: Lake, as_of: date) -> Backfilled:
-    """Bring fetched bars strictly before `as_of` into the lake; raises `DataError` for none."""
-    seen = fetched.before(as_of)
-    if not len(seen.bars):
+def refuse_unseen(fetched: FetchResult, as_of: date) -> None:
+    """Raise `DataError` when no fetched bar lies strictly before `as_of`."""
+    if fetched.report.first is None or fetched.report.first >= as_of:
         raise DataError(
             f"{fetched.report.source} holds no bars before {as_of}; it runs from"
             f" {fetched.report.first} to {fetched.report.last}: choose a later --as-of"
         )
+
+
+def ingest_history(fetched: FetchResult, lake: Lake, as_of: date) -> Backfilled:
+    """Bring fetched bars strictly before `as_of` into the lake; raises `DataError` for none."""
+    refuse_unseen(fetched, as_of)
+    seen = fetched.before(as_of)
     lake.ingest(seen, simulated=False)
     return Backfilled(len(seen.bars), seen.report.to_dict())
 

@@ -10,6 +10,7 @@ import numpy as np
 from trading.agents.ensemble import Scores, combine, join_batches
 from trading.errors import DataError
 from trading.evaluation.score_history import ScoreHistory
+from trading.month.champion_record import record_live_scores
 from trading.month.cross_section import CrossSection, Float32Array
 from trading.month.payloads import Ranked, RankRequest
 from trading.month.pointers import key_of, uri_of
@@ -52,6 +53,9 @@ def rank(request: RankRequest, resources: Resources) -> Ranked:
     resources.runs.put(
         f"{request.month.folder}/limits.json",
         json.dumps([asdict(check) for check in limited.checks], indent=1).encode(),
+    )
+    record_live_scores(
+        request.month, request.champion.version, _history(request, section, scores), resources
     )
     count = {action: sum(s.action is action for s in signals) for action in Action}
     return Ranked(

@@ -7,16 +7,14 @@ from trading.agents.policy import FactorPolicy
 from trading.errors import ModelError
 from trading.evaluation.baselines import Benchmark, best_factor, factor_scorer, latest_factor
 from trading.evaluation.out_of_fold import OutOfSample, Scorer, ensemble_scorer
-from trading.evaluation.score_history import ScoreHistory
 from trading.evaluation.validation import validate as judge_challenger
 from trading.evaluation.walk_forward import Fold, make_folds
 from trading.features.dataset import Dataset
-from trading.month.payloads import ChampionRef, MonthRun, Validated, ValidateRequest
-from trading.month.pointers import get_folder, key_of, put_folder, uri_of
+from trading.month.champion_record import RECORD, champion_history
+from trading.month.payloads import MonthRun, Validated, ValidateRequest
+from trading.month.pointers import key_of, put_folder, uri_of
 from trading.month.prepare import load_dataset
 from trading.month.resources import Resources
-
-RECORD = "out-of-sample.npz"
 
 
 def validate(request: ValidateRequest, resources: Resources) -> Validated:
@@ -33,7 +31,7 @@ def validate(request: ValidateRequest, resources: Resources) -> Validated:
         folds,
         scorers,
         settings,
-        champion=_champion_history(request.resolved.champion, resources),
+        champion=champion_history(request.resolved.champion, resources),
         benchmark=benchmark_of(dataset, resources),
     )
     verdict, record = validation.verdict, validation.challenger
@@ -71,20 +69,6 @@ def benchmark_of(dataset: Dataset, resources: Resources) -> Benchmark | None:
     return Benchmark(name, returns)
 
 
-def record_live_scores(
-    month: MonthRun,
-    version: str,
-    history: ScoreHistory,
-    resources: Resources,
-) -> None:
-    """Keep the scores that a champion gave in production: its record goes on with them."""
-    resources.runs.put(f"{_live_folder(version)}/{month.month}.npz", history.to_bytes())
-
-
-def _live_folder(version: str) -> str:
-    return f"scores/{version}"
-
-
 def _trained(uri: str, resources: Resources) -> Artifact:
     return Artifact.from_tar(resources.runs.get(key_of(resources.runs, uri)).body, uri)
 
@@ -102,20 +86,6 @@ def _assert_lineage(manifest: Manifest, dataset: Dataset, folds: tuple[Fold, ...
             raise ModelError(
                 f"fold {fold.index} was trained through {through}, but is tested from {first} on"
             )
-
-
-def _champion_history(champion: ChampionRef | None, resources: Resources) -> ScoreHistory | None:
-    """Return the champion's scores: out of fold at its promotion, live since then."""
-    if champion is None:
-        return None
-    files = get_folder(resources.models, champion.prefix)
-    history = ScoreHistory.from_bytes(files[RECORD])
-    live = _live_folder(champion.version)
-    for key in resources.runs.keys(f"{live}/"):
-        month = key.rpartition("/")[2].removesuffix(".npz")
-        scored = ScoreHistory.from_bytes(resources.runs.get(key).body)
-        history = history.with_month(month, scored.symbols, scored.scores[0], scored.confidence[0])
-    return history
 
 
 def _through_the_month(

@@ -1,0 +1,32 @@
+"""A champion's record: its scores out of fold at its promotion, and in production since then."""
+
+from trading.evaluation.score_history import ScoreHistory
+from trading.month.payloads import ChampionRef, MonthRun
+from trading.month.pointers import get_folder
+from trading.month.resources import Resources
+
+RECORD = "out-of-sample.npz"
+
+
+def record_live_scores(
+    month: MonthRun, version: str, history: ScoreHistory, resources: Resources
+) -> None:
+    """Keep the scores that a champion gave in production: its record goes on with them."""
+    resources.runs.put(f"{_live_folder(version)}/{month.month}.npz", history.to_bytes())
+
+
+def champion_history(champion: ChampionRef | None, resources: Resources) -> ScoreHistory | None:
+    """Return the champion's record; None without a champion."""
+    if champion is None:
+        return None
+    files = get_folder(resources.models, champion.prefix)
+    history = ScoreHistory.from_bytes(files[RECORD])
+    for key in resources.runs.keys(f"{_live_folder(champion.version)}/"):
+        month = key.rpartition("/")[2].removesuffix(".npz")
+        scored = ScoreHistory.from_bytes(resources.runs.get(key).body)
+        history = history.with_month(month, scored.symbols, scored.scores[0], scored.confidence[0])
+    return history
+
+
+def _live_folder(version: str) -> str:
+    return f"scores/{version}"
