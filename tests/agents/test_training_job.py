@@ -181,6 +181,7 @@ def test_the_container_contract_of_a_process(finished, dataset, tmp_path):
     fractions = [line["fraction"] for line in lines]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
+    assert any(fraction % (1 / 3) > 0.01 for fraction in fractions), "told only at the end of a fit"
     assert {line["stage"] for line in lines} == {"fold-0", "fold-1", "final"}
     logs = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
     assert {line["correlation_id"] for line in logs} == {"monthly-2020-06-r0"}

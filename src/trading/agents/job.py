@@ -156,8 +156,8 @@ def _report(fit: str, fraction: float, slot_reward: float) -> None:
         "stage": fit,
         "slot_reward": round(slot_reward, 6),
     }
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
+    # What FinRL prints while it trains is silenced by redirecting sys.stdout; this is not.
+    os.write(1, f"{json.dumps(line)}\n".encode())
 
 
 def _fail(root: Path, sentence: str) -> None:
