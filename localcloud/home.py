@@ -13,6 +13,8 @@ from typing import IO, Any
 from localcloud.errors import CloudError, HomeTakenError
 from localcloud.identity.credentials import Credentials
 
+STOPPING_SECONDS = 10.0
+
 
 @dataclass(frozen=True)
 class RunningCloud:
@@ -41,7 +43,7 @@ class Home:
             raise CloudError(
                 f"the cloud's folder {path} cannot be used ({error}); pass another with --home"
             ) from error
-        if not _lock(self._lock):
+        if not self._take():
             self._lock.seek(0)
             pid = self._lock.read().strip() or "unknown"
             self._lock.close()
@@ -53,6 +55,14 @@ class Home:
         self._lock.write(str(os.getpid()))
         self._lock.flush()
         self._card.unlink(missing_ok=True)
+
+    def _take(self) -> bool:
+        """Take the lock; wait for a cloud that is stopping, or that only begins."""
+        until = time.monotonic() + STOPPING_SECONDS
+        while not _lock(self._lock):
+            if self._card.exists() or time.monotonic() > until:
+                return False
+        return True
 
     @property
     def _card(self) -> Path:
@@ -96,6 +106,7 @@ class Home:
             self._card,
             {
                 "pid": cloud.pid,
+                "parent": os.getppid(),
                 "endpoint": cloud.endpoint,
                 "region": cloud.region,
                 "access_key_id": cloud.credentials.access_key_id,
@@ -104,9 +115,13 @@ class Home:
             },
         )
 
-    def release(self) -> None:
-        """Take the announcement back and let another cloud have the home."""
+    def withdraw(self) -> None:
+        """Take the announcement back: this cloud is about to stop."""
         self._card.unlink(missing_ok=True)
+
+    def release(self) -> None:
+        """Let another cloud have the home."""
+        self.withdraw()
         self._lock.close()
 
 

@@ -87,6 +87,7 @@ class Cloud:
 
     def stop(self) -> None:
         """End every child, answer no further call, and let the home go."""
+        self._home.withdraw()
         self.context.shut_down()
         self._server.server_close()
         self._audit.close()
