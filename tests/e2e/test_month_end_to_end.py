@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trading_home import FEBRUARY, MARCH, OpenCloud, TradingHome, once_each
+from trading_home import APRIL, FEBRUARY, MARCH, OpenCloud, TradingHome, once_each
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -25,7 +25,7 @@ FUNCTIONS = (
 BASELINES = {"equal_weight", "index", "best_factor"}
 
 
-def test_two_months_in_a_row(home: TradingHome) -> None:
+def test_three_months_in_a_row(home: TradingHome) -> None:
     first = home.month(FEBRUARY)
     assert first.code == 0, first.errors
     _tells_the_whole_month(first.json, home)
@@ -48,8 +48,11 @@ def test_two_months_in_a_row(home: TradingHome) -> None:
         _payloads_are_small(cloud, second.json["execution_arn"])
         _continues(first.json, second.json, home)
         _refuses_the_past(home)
-        _rolls_back(second.json, home)
-    assert home.mails_per_recipient() == once_each() + once_each()
+        third = home.month(APRIL)
+        assert third.code == 0, third.errors
+        _measures(first.json, third.json)
+        _rolls_back(home)
+    assert home.mails_per_recipient() == once_each() + once_each() + once_each()
     assert home.run("audit", "--denied", "--json").output == ""
 
 
@@ -203,9 +206,18 @@ def _continues(first: dict[str, Any], second: dict[str, Any], home: TradingHome)
     assert [entry["month"] for entry in history] == ["2025-02", "2025-03"]
     assert history[0]["nav"] == 1.0
     assert history[1]["nav"] == pytest.approx(1 + history[1]["net_return"])
-    measured = {rate["label"]: rate for rate in second["success"]}["all signals"]
-    assert measured["signals"] == first["signals"]["count"]
+    assert _all_signals(second)["rate"] is None, "February is held past what March has seen"
+
+
+def _measures(first: dict[str, Any], third: dict[str, Any]) -> None:
+    measured = _all_signals(third)
+    assert (measured["months"], measured["signals"]) == (1, first["signals"]["count"])
     assert 0 <= measured["low"] <= measured["rate"] <= measured["high"] <= 1
+    assert len(third["portfolio"]["history"]) == 3
+
+
+def _all_signals(told: dict[str, Any]) -> dict[str, Any]:
+    return next(rate for rate in told["success"] if rate["label"] == "all signals")
 
 
 def _refuses_the_past(home: TradingHome) -> None:
@@ -215,14 +227,14 @@ def _refuses_the_past(home: TradingHome) -> None:
     assert "2025-01 lies before 2025-03, which is done" in past.sentence
 
 
-def _rolls_back(second: dict[str, Any], home: TradingHome) -> None:
+def _rolls_back(home: TradingHome) -> None:
     """Go back as far as there are champions: each step is told, and the end is said."""
-    back = home.run("rollback", "--json")
-    promoted = second["model"]["promoted"]
-    assert back.code == (0 if promoted else 3)
-    if promoted:
-        assert back.json["version"] == second["model"]["previous"]
+    (pointer,) = (json.loads(item) for item in home.items()["ledger"] if '"pointer"' in item)
+    for earlier in pointer["history"]["L"]:
         back = home.run("rollback", "--json")
+        assert back.code == 0, back.errors
+        assert back.json["version"] == earlier["M"]["version"]["S"]
+    back = home.run("rollback", "--json")
     assert back.code == 3
     assert "there is no earlier champion to roll back to" in back.errors
 

@@ -21,7 +21,7 @@ import yaml
 REPOSITORY = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("trading")
 RECIPIENTS = ("first@trading.example", "second@trading.example")
-FEBRUARY, MARCH = "2025-02-03", "2025-03-03"
+FEBRUARY, MARCH, APRIL = "2025-02-03", "2025-03-03", "2025-04-01"
 SMALL: Mapping[str, Any] = {
     "data.simulated.symbols": 60,
     "data.simulated.start": "2022-07-01",

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -76,7 +77,8 @@ def test_the_cloud_ends_with_its_parent(tmp_path: Path) -> None:
     assert find_running(tmp_path) is None
 
 
-def test_a_home_is_released_for_the_next(tmp_path: Path) -> None:
+def test_a_home_is_released_for_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("localcloud.home.STOPPING_SECONDS", 0.3)
     home = Home(tmp_path)
     with pytest.raises(HomeTakenError, match=f"process {os.getpid()}"):
         Home(tmp_path)
@@ -164,3 +166,31 @@ def test_kill_9_of_the_spawning_process_takes_everything_with_it() -> None:
     parent.stdout.close()
     assert len(pids) == 3
     assert all(gone(pid) for pid in pids)
+
+
+def test_a_home_is_waited_for_while_its_cloud_stops(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    stopping = threading.Timer(1.0, home.release)
+    stopping.start()
+    Home(tmp_path).release()
+    stopping.join()
+
+
+def test_a_home_whose_cloud_is_announced_is_refused_at_once(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.announce(RunningCloud(1, "http://x", "r", KEYS, {}))
+    begun = time.monotonic()
+    with pytest.raises(HomeTakenError):
+        Home(tmp_path)
+    assert time.monotonic() - begun < 3
+    home.release()
+
+
+def test_the_outputs_of_a_deployment_are_kept(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    assert home.outputs() == {}
+    home.keep_outputs({"data_store": "s3://x"})
+    home.release()
+    again = Home(tmp_path)
+    assert again.outputs() == {"data_store": "s3://x"}
+    again.release()
