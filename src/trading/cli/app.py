@@ -183,10 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = app(given, standalone_mode=False)
     except typer.Exit as exit_:
         code = exit_.exit_code
-    except typer.Abort:
-        code = INTERRUPTED
-    except KeyboardInterrupt:
-        console.print("\ninterrupted; run the same command again to continue")
+    except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     except TyperException as error:
         code = _tell(f"{error} (see `trading --help`)", MISUSE)
@@ -196,6 +193,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = _tell(str(error), FAILED)
     except Exception as error:  # noqa: BLE001 - the last resort: no traceback for the user
         code = _tell(f"{unexpected(error)}; {keep_traceback(error)}", FAILED)
+    if code == INTERRUPTED:
+        console.print("\ninterrupted; run the same command again to continue")
     sys.exit(code or 0)
 
 

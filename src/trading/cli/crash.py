@@ -5,6 +5,7 @@ import traceback
 from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnectionError
 
 from trading.cli.home import Home
 
@@ -15,7 +16,7 @@ AGAIN = "run the same command again to continue"
 
 def unexpected(error: Exception) -> str:
     """Return what happened and a way out, in one sentence."""
-    if isinstance(error, HTTPClientError):
+    if isinstance(error, HTTPClientError | NoConnectionError):
         return f"the cloud cannot be reached ({error}); {AGAIN}"
     if isinstance(error, ClientError | BotoCoreError):
         return f"the cloud refused a call ({error}); `trading audit --denied` lists refusals"
