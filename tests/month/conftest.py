@@ -18,11 +18,11 @@ TABLES = {
 }
 
 
-def make_tables() -> None:
+def make_tables(prefix: str = "") -> None:
     client = boto3.client("dynamodb")
     for table, keys in TABLES.items():
         client.create_table(
-            TableName=table,
+            TableName=prefix + table,
             KeySchema=[
                 {"AttributeName": key, "KeyType": kind}
                 for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
@@ -32,8 +32,8 @@ def make_tables() -> None:
         )
 
 
-def resources_at(folder: Path, settings: Settings, **more: str) -> Resources:
-    names = {f"TRADING_{name.upper()}_TABLE": name for name in TABLES}
+def resources_at(folder: Path, settings: Settings, prefix: str = "", **more: str) -> Resources:
+    names = {f"TRADING_{name.upper()}_TABLE": prefix + name for name in TABLES}
     names |= {
         f"TRADING_{name.upper()}_STORE": str(folder / name) for name in ("data", "models", "runs")
     }
