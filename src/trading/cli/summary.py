@@ -26,12 +26,12 @@ TOP = 20
 BOOKKEEPING = frozenset({"Begin", "IsDataComplete", "HasPassed", "Done"})
 BOOKKEEPING_SECONDS = 0.05
 EVIDENCE = {
-    "annual_return": "annual return",
+    "annual_return": "annual\nreturn",
     "volatility": "volatility",
     "sharpe": "Sharpe",
-    "max_drawdown": "max drawdown",
+    "max_drawdown": "max\ndrawdown",
     "information_coefficient": "IC",
-    "excess_return": "challenger's excess",
+    "excess_return": "challenger's\nexcess",
     "p_value": "p-value",
 }
 PLAIN = {"sharpe": 2, "information_coefficient": 3, "p_value": 3}
@@ -185,17 +185,18 @@ def _print_gate(report: MonthReport) -> None:
     for reason in verdict.reasons:
         result.print(f"  {reason}", markup=False, soft_wrap=True)
     headers = tuple(EVIDENCE.values())
-    grid = table("Out of sample, net of costs", "portfolio", *headers, right=headers)
+    months = verdict.figures.get(CANDIDATE, {}).get("months")
+    period = "" if months is None else f" over {months} months"
+    grid = table(f"Out of sample{period}, net of costs", "portfolio", *headers, right=headers)
+    # Eight columns fit 80 characters without a frame.
+    grid.box, grid.padding = None, (0, 1, 0, 0)
     for portfolio, figures in verdict.figures.items():
-        grid.add_row(
-            _contender(portfolio, figures), *(_figure(n, portfolio, figures) for n in EVIDENCE)
-        )
+        grid.add_row(_contender(portfolio), *(_figure(n, portfolio, figures) for n in EVIDENCE))
     result.print(grid)
 
 
-def _contender(portfolio: str, figures: Mapping[str, Any]) -> str:
-    name = "challenger" if portfolio == CANDIDATE else portfolio.replace("_", " ")
-    return name if figures.get("months") is None else f"{name}, {figures['months']} months"
+def _contender(portfolio: str) -> str:
+    return "challenger" if portfolio == CANDIDATE else portfolio.replace("_", " ")
 
 
 def _figure(name: str, portfolio: str, figures: Mapping[str, Any]) -> str:
