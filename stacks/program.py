@@ -11,7 +11,7 @@ from stacks.configuration import ProgramConfiguration
 from stacks.deployment import Deployment
 from stacks.functions import Functions, FunctionsArgs
 from stacks.functions_catalogue import FUNCTIONS
-from stacks.images import ROOT, SOURCES, Images, ImagesArgs, source_hash
+from stacks.images import Images, ImagesArgs
 from stacks.mail import Mail, MailArgs, MailEvents, MailEventsArgs
 from stacks.orchestration import Orchestration, OrchestrationArgs, executions_arn, machine_arn
 from stacks.schedules import Schedules, SchedulesArgs
@@ -116,7 +116,6 @@ class Environment:
             "TRADING_TRAINING_IMAGE": self.images.references["training"],
             "TRADING_TRAINING_ROLE": self.training.role.arn,
             "POWERTOOLS_LOG_LEVEL": self.configuration.settings.log_level,
-            "TRADING_CODE_REVISION": source_hash(ROOT, SOURCES["functions"]),
         }
 
     def _orchestration_args(self) -> OrchestrationArgs:

@@ -3,41 +3,12 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import boto3
 import pytest
+from month_tables import make_tables, resources_at
 from moto import mock_aws
 
 from trading.config import Settings, load_settings
 from trading.month.resources import Resources
-
-TABLES = {
-    "ledger": ("pk", "sk"),
-    "signals": ("month", "symbol"),
-    "performance": ("month",),
-    "idempotency": ("id",),
-}
-
-
-def make_tables(prefix: str = "") -> None:
-    client = boto3.client("dynamodb")
-    for table, keys in TABLES.items():
-        client.create_table(
-            TableName=prefix + table,
-            KeySchema=[
-                {"AttributeName": key, "KeyType": kind}
-                for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
-            ],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-            BillingMode="PAY_PER_REQUEST",
-        )
-
-
-def resources_at(folder: Path, settings: Settings, prefix: str = "", **more: str) -> Resources:
-    names = {f"TRADING_{name.upper()}_TABLE": prefix + name for name in TABLES}
-    names |= {
-        f"TRADING_{name.upper()}_STORE": str(folder / name) for name in ("data", "models", "runs")
-    }
-    return Resources(settings, names | more)
 
 
 @pytest.fixture

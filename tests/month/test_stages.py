@@ -11,8 +11,8 @@ from pathlib import Path
 import boto3
 import numpy as np
 import pytest
-from conftest import make_tables, resources_at
 from month_runner import ANYTHING_PASSES, NOTHING_PASSES, MonthRunner, State, small_settings
+from month_tables import make_tables, resources_at
 from moto import mock_aws
 
 from trading.data.providers import open_provider
@@ -55,7 +55,7 @@ def new_runner(cloud: None, tmp_path_factory: pytest.TempPathFactory) -> NewRunn
         folder = tmp_path_factory.mktemp(name)
         make_tables(f"{name}-")
         topic = boto3.client("sns").create_topic(Name=name)["TopicArn"]
-        names = {"TRADING_CODE_REVISION": "revision", "TRADING_ALERT_TOPIC": topic}
+        names = {"TRADING_ALERT_TOPIC": topic}
         resources = resources_at(folder, small_settings(gate), f"{name}-", **names)
         if like is not None:
             shutil.copytree(store_folder(like, "data"), folder / "data")
@@ -358,15 +358,16 @@ def signals_json(runner: MonthRunner, state: State) -> bytes:
     return runner.resources.runs.get(f"runs/{execution[8:15]}/{execution}/signals.json").body
 
 
-def test_other_code_trains_again(promoted: Quarter) -> None:
+def test_other_training_code_trains_again(
+    promoted: Quarter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runner, state = promoted.runner, promoted.states[0]
-    names = dict(runner.resources.names) | {"TRADING_CODE_REVISION": "newer"}
-    changed = type(runner.resources)(runner.resources.settings, names)
+    monkeypatch.setattr("trading.month.prepare.training_revision", lambda: "newer")
     request = {
         "month": state["month"] | {"run": 9, "execution": "x"},
         "resolved": state["resolved"],
     }
-    answer = prepare(messages.PrepareRequest.model_validate(request), changed)
+    answer = prepare(messages.PrepareRequest.model_validate(request), runner.resources)
     assert [asked.finished for asked in answer.jobs] == [False]
     assert answer.dataset_hash == state["prepared"]["dataset_hash"]
 

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from typing import Any
 
+from trading.agents.revision import training_revision
 from trading.config import Settings
 from trading.errors import DataError
 from trading.features.dataset import Dataset, build_dataset
@@ -14,6 +16,7 @@ from trading.month.universe import allocate_slots
 
 DATASET_FILE = "dataset.npz"
 ARCHIVE = "output/model.tar.gz"
+RECIPE = {"training", "reward", "costs", "portfolio", "gate"}
 
 
 def prepare(request: PrepareRequest, resources: Resources) -> Prepared:
@@ -38,7 +41,7 @@ def prepare(request: PrepareRequest, resources: Resources) -> Prepared:
         f"{month.folder}/slots-report.json", json.dumps(report.to_dict(), indent=1).encode()
     )
     champion = request.resolved.champion if settings.training.warm_start else None
-    recipe = _recipe(dataset, settings, resources.code_revision, champion)
+    recipe = _recipe(dataset, settings, champion)
     return Prepared(
         dataset_uri=uri_of(resources.runs, folder),
         dataset_hash=dataset.content_hash,
@@ -65,18 +68,14 @@ def load_dataset(prepared: Prepared, resources: Resources) -> Dataset:
     return dataset
 
 
-def _recipe(
-    dataset: Dataset, settings: Settings, code_revision: str, champion: ChampionRef | None
-) -> str:
+def _recipe(dataset: Dataset, settings: Settings, champion: ChampionRef | None) -> str:
     """Return the hash of all that decides what a training job leaves."""
     parts = {
         "dataset": dataset.content_hash,
         "features": FEATURES_VERSION,
-        "code": code_revision,
+        "code": training_revision(),
         "champion": champion.version if champion else None,
-        "settings": settings.model_dump(
-            mode="json", include={"training", "reward", "costs", "portfolio", "gate"}
-        ),
+        "settings": settings.model_dump(mode="json", include=RECIPE),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -109,12 +108,17 @@ def _job(
         hyperparameters={
             "algorithm": algorithm,
             "seed": str(seed),
-            "settings": json.dumps(settings.deviations()),
+            "settings": json.dumps(_deviations(settings)),
             "correlation_id": month.correlation_id,
-            "code_revision": resources.code_revision,
+            "code_revision": training_revision(),
         },
         channels=tuple(channels),
     )
+
+
+def _deviations(settings: Settings) -> dict[str, Any]:
+    """Return the settings that a job needs to know: those of the recipe that are not default."""
+    return settings.model_dump(mode="json", exclude_defaults=True, include=RECIPE)
 
 
 def _channel(name: str, uri: str) -> dict[str, object]:

@@ -7,7 +7,6 @@ from functools import cached_property
 
 import boto3
 
-from trading import __version__
 from trading.config import Settings, load_settings
 from trading.data.lake import Lake
 from trading.data.store import ObjectStore, open_store
@@ -74,8 +73,3 @@ class Resources:
             dynamodb.Table(self.name("TRADING_SIGNALS_TABLE")),
             dynamodb.Table(self.name("TRADING_PERFORMANCE_TABLE")),
         )
-
-    @property
-    def code_revision(self) -> str:
-        """The revision of the deployed code."""
-        return self.names.get("TRADING_CODE_REVISION") or __version__
