@@ -27,12 +27,8 @@ LAYERS = [
     {"month"},
     {"cli"},
 ]
-# The training job judges nothing; it shares the folds with the evaluation that will.
-ALLOWED_UPWARDS = {
-    ("agents/training.py", "evaluation"),
-    ("agents/job.py", "evaluation"),
-    ("agents/slot_env.py", "signals"),
-}
+# The training job makes the folds that the evaluation will judge by.
+ALLOWED_UPWARDS = {("agents/job.py", "evaluation")}
 LEVEL = {package: level for level, packages in enumerate(LAYERS) for package in packages}
 FILES = sorted(SOURCE.rglob("*.py"))
 
