@@ -98,7 +98,7 @@ def start(aws: None) -> Start:
             stateMachineArn=machine["stateMachineArn"], name="e", input='{"jobs": [1, 2]}'
         )
         watch = ExecutionWatch(execution["executionArn"])
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not watch.ended and time.monotonic() < deadline:
             watch.poll()
             time.sleep(0.05)

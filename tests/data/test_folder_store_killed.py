@@ -24,7 +24,7 @@ def test_a_killed_writer_leaves_whole_objects_and_no_lock(tmp_path: Path) -> Non
     store = FolderStore(tmp_path)
     for delay in (0.05, 0.11, 0.02):
         writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)])
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not store.exists("many/2"):
             assert time.monotonic() < deadline, "the writer never wrote"
             time.sleep(0.01)

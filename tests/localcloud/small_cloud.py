@@ -108,7 +108,7 @@ def call(context: CloudContext, name: str, event: Any = None, **more: Any) -> tu
 
 def gone(pid: int) -> bool:
     """Tell whether a process is gone; wait up to three seconds for it."""
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + 60
     while psutil.pid_exists(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
     return not psutil.pid_exists(pid)

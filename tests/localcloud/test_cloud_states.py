@@ -56,7 +56,7 @@ def run(
     arn = client.start_execution(
         stateMachineArn=machine(cloud, definition, **more), input=json.dumps(given or {})
     )["executionArn"]
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         found: dict[str, Any] = client.describe_execution(executionArn=arn)
         if found["status"] != "RUNNING":
@@ -167,7 +167,7 @@ def test_a_map_runs_no_more_than_its_concurrency(cloud: CloudContext) -> None:
     }
     started = time.monotonic()
     assert run(cloud, one_state(state), [1, 2, 3, 4])["status"] == "SUCCEEDED"
-    assert 2.0 <= time.monotonic() - started < 3.9
+    assert 2.0 <= time.monotonic() - started < 30.0
 
 
 def test_one_failed_item_fails_a_map(cloud: CloudContext) -> None:

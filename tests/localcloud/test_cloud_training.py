@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from log_lines import await_line
 from whole_cloud import allow, make_role, whole_cloud
 
 from localcloud.context import ACCOUNT, REGION, CloudContext
@@ -111,7 +112,7 @@ def request(name: str, mode: str = "train", **changes: Any) -> dict[str, Any]:
 def await_job(cloud: CloudContext, name: str, until: str = "") -> dict[str, Any]:
     """Wait for a job's end, or for a secondary status."""
     client = cloud.client("sagemaker")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         found: dict[str, Any] = client.describe_training_job(TrainingJobName=name)
         if found["TrainingJobStatus"] in {"Completed", "Failed", "Stopped"}:
@@ -235,10 +236,7 @@ def test_a_job_is_stopped_and_a_later_one_finds_its_checkpoints(cloud: CloudCont
     client = cloud.client("sagemaker")
     client.create_training_job(**request("stopped", "wait"))
     await_job(cloud, "stopped", "Training")
-    deadline = time.monotonic() + 10
-    log = cloud.log_directory / "training" / "stopped.log"
-    while "waiting" not in log.read_text() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    await_line(cloud.log_directory / "training" / "stopped.log", "waiting")
     client.stop_training_job(TrainingJobName="stopped")
     assert client.describe_training_job(TrainingJobName="stopped")["TrainingJobStatus"] in {
         "Stopping",
@@ -262,7 +260,7 @@ def test_a_job_that_ignores_sigterm_is_killed_after_the_grace(
     started = time.monotonic()
     found = run_job(cloud, "stubborn", "stubborn", StoppingCondition=limit)
     assert found["SecondaryStatus"] == "MaxRuntimeExceeded"
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 50  # the trainer sleeps for 60 s
 
 
 @pytest.mark.parametrize(
@@ -330,7 +328,7 @@ def state_machine(cloud: CloudContext, name: str, **fields: Any) -> str:
 def execute(cloud: CloudContext, machine: str, given: Mapping[str, Any]) -> dict[str, Any]:
     client = cloud.client("stepfunctions")
     arn = client.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         found: dict[str, Any] = client.describe_execution(executionArn=arn)
         if found["status"] != "RUNNING":
@@ -414,7 +412,7 @@ def test_stopping_an_execution_stops_its_job(cloud: CloudContext) -> None:
     client = cloud.client("stepfunctions")
     given = json.dumps(request("stop-1", "wait"))
     arn = client.start_execution(stateMachineArn=machine, input=given)["executionArn"]
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         jobs = cloud.client("sagemaker").list_training_jobs(NameContains="stop-1")
         if jobs["TrainingJobSummaries"]:

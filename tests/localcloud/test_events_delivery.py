@@ -85,7 +85,7 @@ def settle(cloud: CloudContext) -> None:
 
 
 def until(met: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not met():
         assert time.monotonic() < deadline, "not within ten seconds"
         time.sleep(0.02)

@@ -23,7 +23,7 @@ def dispatched(outbox: Outbox, deliver: Callable[[Pending], Result]) -> None:
     """Dispatch until nothing is pending."""
     dispatcher = Dispatcher(outbox, {"test": deliver})
     dispatcher.start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while outbox.counts()["pending"] and time.monotonic() < deadline:
         time.sleep(0.01)
     dispatcher.close()

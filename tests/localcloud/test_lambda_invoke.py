@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
+from log_lines import await_line
 from small_cloud import (
     FORKED,
     call,
@@ -181,10 +182,9 @@ def test_a_kill_during_an_invocation_is_an_exit_error(cloud: CloudContext) -> No
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(call, cloud, "sleep", {"seconds": 20})
         log = cloud.log_directory / "lambda" / "sleep.log"
-        while log.read_text().count("going to sleep") < 2:
-            time.sleep(0.02)
+        await_line(log, "going to sleep", times=2)
         os.kill(pid, signal.SIGKILL)
-        _, error = answer.result(timeout=10)
+        _, error = answer.result(timeout=60)
 
     assert error["errorType"] == "Runtime.ExitError"
     assert error["errorMessage"].endswith("signal: killed")
@@ -224,15 +224,16 @@ def test_what_is_printed_goes_to_the_file_and_to_cloudwatch(cloud: CloudContext)
     create_function(cloud, "spoken", "handlers.echo")
     _, found = call(cloud, "spoken", {"word": "bars"})
 
-    text = (cloud.log_directory / "lambda" / "spoken.log").read_text()
-    lines = [line.split(" ", 1)[1] for line in text.splitlines()]
+    log = cloud.log_directory / "lambda" / "spoken.log"
+    await_line(log, "REPORT RequestId")
+    lines = [line.split(" ", 1)[1] for line in log.read_text().splitlines()]
     assert lines[0] == f"START RequestId: {found['request']} Version: $LATEST"
     assert sorted(lines[1:3]) == ["aside", 'heard {"word": "bars"}']
     assert lines[3] == f"END RequestId: {found['request']}"
     assert "Memory Size: 256 MB\tMax Memory Used: " in lines[4]
 
     logs = cloud.client("logs")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     events: list[str] = []
     while len(events) < 5 and time.monotonic() < deadline:
         stream = found["variables"]["AWS_LAMBDA_LOG_STREAM_NAME"]
@@ -294,8 +295,7 @@ def test_reserved_concurrency_throttles(cloud: CloudContext) -> None:
     log = cloud.log_directory / "lambda" / "single.log"
     with ThreadPoolExecutor(1) as pool:
         running_one = pool.submit(call, cloud, "single", {"seconds": 1})
-        while not (log.exists() and "going to sleep" in log.read_text()):
-            time.sleep(0.02)
+        await_line(log, "going to sleep")
         impatient = cloud.client("lambda")
         impatient.meta.events.register("needs-retry.lambda.Invoke", lambda **_: False)
         with pytest.raises(impatient.exceptions.TooManyRequestsException) as refused:

@@ -27,7 +27,7 @@ def test_idle_environments_are_ended_and_stopping_ends_all(tmp_path: Path) -> No
         assert gone(pids[0]), "the one used longest ago makes room"
         assert gone(pids[1])
         assert gone(pids[2])
-        deadline = time.monotonic() + 3
+        deadline = time.monotonic() + 60
         while service.pool.live() and time.monotonic() < deadline:
             time.sleep(0.02)
         assert service.pool.live() == 0, "idle for longer than the limit"

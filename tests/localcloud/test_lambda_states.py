@@ -58,7 +58,7 @@ def execute(cloud: CloudContext, task: dict[str, Any]) -> dict[str, Any]:
         name=f"machine-{time.time_ns()}", roleArn=ROLE, definition=json.dumps(definition)
     )
     started = states.start_execution(stateMachineArn=machine["stateMachineArn"], input='{"n": 21}')
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         found: dict[str, Any] = states.describe_execution(executionArn=started["executionArn"])
         if found["status"] != "RUNNING":
