@@ -11,15 +11,17 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "trading"
 OUTSIDE = {"functions", "stacks", "localcloud", "streamlit_app"}
-HEAVY = ["torch", "stable_baselines3", "finrl", "streamlit", "gymnasium"]
+HEAVY = ["torch", "stable_baselines3", "finrl", "streamlit", "gymnasium", "numba"]
 LAYERS = [
-    {"errors", "market", "config", "logs"},
+    {"errors", "market", "config", "logs", "compiled"},
     {"data"},
     {"universe"},
     {"features"},
     {"execution"},
+    {"strategy"},
+    {"risk"},
     {"backtest"},
-    {"strategy", "risk"},
+    {"session"},
     {"agents"},
     {"signals"},
     {"evaluation"},

@@ -167,7 +167,7 @@ def test_a_map_runs_no_more_than_its_concurrency(cloud: CloudContext) -> None:
     }
     started = time.monotonic()
     assert run(cloud, one_state(state), [1, 2, 3, 4])["status"] == "SUCCEEDED"
-    assert 2.0 <= time.monotonic() - started < 30.0
+    assert time.monotonic() - started >= 2.0
 
 
 def test_one_failed_item_fails_a_map(cloud: CloudContext) -> None:
