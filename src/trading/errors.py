@@ -5,6 +5,15 @@ TradingError
  +- DataError            mend or fetch the data, then run again
  +- MonthError           the month cannot run as asked (order, source, lock)
  +- ModelError           an artefact of a model is missing or broken
+ +- StrategyError        a strategy cannot be found, built or trusted
+ |   +- ParameterError   a parameter is unknown, of the wrong type or out of bounds
+ |   +- SignalError      a signal breaks the contract
+ |   +- StrategyFailure  the strategy raised, hung or changed what it was given
+ +- RiskError            a risk figure is not defined for what it was given
+ +- OrderError           an order is malformed, doubled or in the wrong state
+ |   +- TransitionError  the order's state does not allow that
+ +- BrokerError          a broker refused, failed or cannot be reached
+ |   +- UnknownOutcome   nobody knows whether the broker has the order: reconcile, do not repeat
  +- StoreError           an object or item is missing, or was changed under us
      +- NotFoundError
      +- ConflictError
@@ -29,6 +38,42 @@ class MonthError(TradingError):
 
 class ModelError(TradingError):
     """A model artefact is missing, broken or of another version."""
+
+
+class StrategyError(TradingError):
+    """A strategy cannot be found, built or trusted."""
+
+
+class ParameterError(StrategyError):
+    """A parameter is unknown, of the wrong type or out of its bounds."""
+
+
+class SignalError(StrategyError):
+    """A signal breaks the contract."""
+
+
+class StrategyFailure(StrategyError):
+    """The strategy raised, hung or changed what it was given."""
+
+
+class RiskError(TradingError):
+    """A risk figure is not defined for what it was given."""
+
+
+class OrderError(TradingError):
+    """An order is malformed, doubled or in the wrong state."""
+
+
+class TransitionError(OrderError):
+    """The order's state does not allow that."""
+
+
+class BrokerError(TradingError):
+    """A broker refused, failed or cannot be reached."""
+
+
+class UnknownOutcome(BrokerError):
+    """Nobody knows whether the broker has the order: reconcile, do not repeat."""
 
 
 class StoreError(TradingError):
