@@ -174,18 +174,6 @@ def annual_turnover(turnover: npt.ArrayLike, rebalances_per_year: float = MONTHS
     return float(_mean(_series(turnover)) * rebalances_per_year)
 
 
-def value_at_risk(returns: npt.ArrayLike, level: float = 0.95) -> FloatArray:
-    """Return the historical one-period value at risk, a loss >= 0; NaN with too few returns.
-
-    The loss that was exceeded in a share `1 - level` of the periods (linear interpolation); fewer
-    than `1 / (1 - level)` returns do not define it.
-    """
-    series = _series(returns)
-    if series.shape[-1] < round(1.0 / (1.0 - level)):
-        return np.full(series.shape[:-1], np.nan)
-    return np.maximum(-np.quantile(series, 1.0 - level, axis=-1), 0.0)
-
-
 def wilson_interval(
     successes: int, trials: int, level: float = 0.95
 ) -> tuple[float, float] | tuple[None, None]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ class Panel:
 
     Attributes
     ----------
-    sessions : (T,) datetime64[D], strictly increasing
+    sessions : (T,) datetime64[D], strictly increasing; intraday bars carry UTC stamps [s]
     symbols : N unique symbols, in any order; an empty string is an empty column
     open, high, low, close, volume, adjusted_close : (T, N) float64, NaN where there is no bar
     """
@@ -54,14 +55,17 @@ class Panel:
         bars: pd.DataFrame,
         sessions: SessionArray | None = None,
         symbols: Sequence[str] | None = None,
+        *,
+        unit: Literal["D", "s"] = "D",
     ) -> "Panel":
         """Arrange a bars frame; rows outside `sessions` or `symbols` are left out.
 
         Without `sessions` and `symbols` they are the sorted unique ones of `bars`. Rows may come in
-        any order; a doubled (date, symbol) raises `DataError`.
+        any order; a doubled (date, symbol) raises `DataError`. `unit` is the resolution of the rows:
+        days, or seconds for intraday bars.
         """
         bars = require_bars(bars)
-        dates = bars["date"].to_numpy().astype("datetime64[D]")
+        dates = bars["date"].to_numpy().astype(f"datetime64[{unit}]")
         if sessions is None:
             sessions = np.unique(dates)
         codes, names = pd.factorize(bars["symbol"], sort=True)
