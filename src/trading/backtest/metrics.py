@@ -15,9 +15,16 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
+from trading.backtest.reductions import (
+    FloatArray,
+    as_series,
+    deviation,
+    mean,
+    one_series,
+    plain,
+    ratio,
+)
 from trading.errors import DataError
-
-FloatArray = npt.NDArray[np.float64]
 
 SESSIONS_PER_YEAR = 252
 MONTHS_PER_YEAR = 12
@@ -64,40 +71,36 @@ def summarize(
 
     NaN returns are left out and counted; an infinite one, or one below -100 %, raises `DataError`.
     """
-    series = np.asarray(net_returns, dtype=np.float64)
-    if series.ndim != 1:
-        raise DataError(f"expected one series of returns (n,), got an array of {series.shape}")
+    series = one_series(net_returns)
     missing = int(np.isnan(series).sum())
     series = series[~np.isnan(series)]
-    if not np.isfinite(series).all() or (series < -1.0).any():
-        raise DataError("a return is infinite or below -100 %; check the prices behind it")
     year = periods_per_year
     return Performance(
         observations=len(series),
         missing=missing,
-        total_return=_plain(total_return(series)),
-        cagr=_plain(cagr(series, year)),
-        volatility=_plain(volatility(series, year)),
-        sharpe=_plain(sharpe(series, year)),
-        sharpe_error=_plain(sharpe_error(series, year)),
-        sortino=_plain(sortino(series, year)),
-        max_drawdown=_plain(max_drawdown(series)),
-        calmar=_plain(calmar(series, year)),
-        win_rate=_plain(win_rate(series)),
-        profit_factor=_plain(profit_factor(series)),
+        total_return=plain(total_return(series)),
+        cagr=plain(cagr(series, year)),
+        volatility=plain(volatility(series, year)),
+        sharpe=plain(sharpe(series, year)),
+        sharpe_error=plain(sharpe_error(series, year)),
+        sortino=plain(sortino(series, year)),
+        max_drawdown=plain(max_drawdown(series)),
+        calmar=plain(calmar(series, year)),
+        win_rate=plain(win_rate(series)),
+        profit_factor=plain(profit_factor(series)),
     )
 
 
 def total_return(returns: npt.ArrayLike) -> FloatArray:
     """Return the compounded return; NaN without returns."""
-    series = _series(returns)
+    series = as_series(returns)
     compounded = np.prod(1.0 + series, axis=-1) - 1.0
     return np.where(series.shape[-1] == 0, np.nan, compounded)
 
 
 def cagr(returns: npt.ArrayLike, periods_per_year: float = SESSIONS_PER_YEAR) -> FloatArray:
     """Return the compounded annual growth rate; NaN without returns."""
-    series = _series(returns)
+    series = as_series(returns)
     periods = series.shape[-1]
     growth = 1.0 + total_return(series)
     return np.asarray(np.power(growth, periods_per_year / max(periods, 1)) - 1.0)
@@ -105,13 +108,13 @@ def cagr(returns: npt.ArrayLike, periods_per_year: float = SESSIONS_PER_YEAR) ->
 
 def volatility(returns: npt.ArrayLike, periods_per_year: float = SESSIONS_PER_YEAR) -> FloatArray:
     """Return the annualised standard deviation (n - 1); NaN with fewer than two returns."""
-    return _deviation(_series(returns)) * sqrt(periods_per_year)
+    return deviation(as_series(returns)) * sqrt(periods_per_year)
 
 
 def sharpe(returns: npt.ArrayLike, periods_per_year: float = SESSIONS_PER_YEAR) -> FloatArray:
     """Return the annualised Sharpe ratio; NaN without variation (W. Sharpe, 1994)."""
-    series = _series(returns)
-    return _ratio(_mean(series), _deviation(series)) * sqrt(periods_per_year)
+    series = as_series(returns)
+    return ratio(mean(series), deviation(series)) * sqrt(periods_per_year)
 
 
 def sharpe_error(returns: npt.ArrayLike, periods_per_year: float = SESSIONS_PER_YEAR) -> FloatArray:
@@ -120,7 +123,7 @@ def sharpe_error(returns: npt.ArrayLike, periods_per_year: float = SESSIONS_PER_
     sqrt((1 + SR^2 / 2) / n) for the ratio of one period (A. Lo, "The Statistics of Sharpe Ratios",
     2002), annualised as the ratio is.
     """
-    series = _series(returns)
+    series = as_series(returns)
     single = sharpe(series, 1.0)
     periods = max(series.shape[-1], 1)
     return np.asarray(np.sqrt((1.0 + 0.5 * single**2) * periods_per_year / periods))
@@ -132,9 +135,9 @@ def sortino(returns: npt.ArrayLike, periods_per_year: float = SESSIONS_PER_YEAR)
     The downside deviation is the root mean square of the losses over all periods (F. Sortino and
     R. van der Meer, 1991).
     """
-    series = _series(returns)
-    downside = np.sqrt(_mean(np.minimum(series, 0.0) ** 2))
-    return _ratio(_mean(series), downside) * sqrt(periods_per_year)
+    series = as_series(returns)
+    downside = np.sqrt(mean(np.minimum(series, 0.0) ** 2))
+    return ratio(mean(series), downside) * sqrt(periods_per_year)
 
 
 def max_drawdown(returns: npt.ArrayLike) -> FloatArray:
@@ -142,36 +145,41 @@ def max_drawdown(returns: npt.ArrayLike) -> FloatArray:
 
     A wealth that is lost altogether is a drawdown of 1.
     """
-    series = _series(returns)
-    if series.shape[-1] == 0:
-        return np.full(series.shape[:-1], np.nan)
-    wealth = np.cumprod(1.0 + series, axis=-1)
+    losses = drawdown_series(returns)
+    if losses.shape[-1] == 0:
+        return np.full(losses.shape[:-1], np.nan)
+    return np.asarray(np.max(losses, axis=-1))
+
+
+def drawdown_series(returns: npt.ArrayLike) -> FloatArray:
+    """Return the loss from the highest wealth so far `(..., n)`, 0..1; the start is a peak too."""
+    wealth = np.cumprod(1.0 + as_series(returns), axis=-1)
     peaks = np.maximum(np.maximum.accumulate(wealth, axis=-1), 1.0)
-    return np.asarray(np.max(1.0 - wealth / peaks, axis=-1))
+    return np.asarray(1.0 - wealth / peaks)
 
 
 def calmar(returns: npt.ArrayLike, periods_per_year: float = SESSIONS_PER_YEAR) -> FloatArray:
     """Return the annual growth rate over the maximum drawdown; NaN without a drawdown."""
-    return _ratio(cagr(returns, periods_per_year), max_drawdown(returns))
+    return ratio(cagr(returns, periods_per_year), max_drawdown(returns))
 
 
 def win_rate(returns: npt.ArrayLike) -> FloatArray:
     """Return the share of positive returns among those that are not zero; NaN without any."""
-    series = _series(returns)
+    series = as_series(returns)
     wins = np.sum(series > 0.0, axis=-1).astype(np.float64)
-    return _ratio(wins, np.sum(series != 0.0, axis=-1).astype(np.float64))
+    return ratio(wins, np.sum(series != 0.0, axis=-1).astype(np.float64))
 
 
 def profit_factor(returns: npt.ArrayLike) -> FloatArray:
     """Return the sum of gains over the sum of losses; NaN without a loss."""
-    series = _series(returns)
+    series = as_series(returns)
     gains = np.sum(np.maximum(series, 0.0), axis=-1)
-    return _ratio(gains, np.sum(np.maximum(-series, 0.0), axis=-1))
+    return ratio(gains, np.sum(np.maximum(-series, 0.0), axis=-1))
 
 
 def annual_turnover(turnover: npt.ArrayLike, rebalances_per_year: float = MONTHS_PER_YEAR) -> float:
     """Return the mean one-way turnover `(n,)` of a rebalance, per year; NaN without any."""
-    return float(_mean(_series(turnover)) * rebalances_per_year)
+    return float(mean(as_series(turnover)) * rebalances_per_year)
 
 
 def wilson_interval(
@@ -194,34 +202,3 @@ def wilson_interval(
     low = centre - half if successes else 0.0
     high = centre + half if successes < trials else 1.0
     return low, high
-
-
-def _series(returns: npt.ArrayLike) -> FloatArray:
-    series = np.asarray(returns, dtype=np.float64)
-    if series.ndim == 0:
-        raise DataError("expected a series of returns (..., n), got a single number")
-    return series
-
-
-def _mean(series: FloatArray) -> FloatArray:
-    if series.shape[-1] == 0:
-        return np.full(series.shape[:-1], np.nan)
-    return np.asarray(series.mean(axis=-1))
-
-
-def _deviation(series: FloatArray) -> FloatArray:
-    """Sample standard deviation, exactly zero for a constant series."""
-    if series.shape[-1] < 2:
-        return np.full(series.shape[:-1], np.nan)
-    constant = np.ptp(series, axis=-1) == 0.0
-    return np.where(constant, 0.0, series.std(axis=-1, ddof=1))
-
-
-def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    defined = denominator > 0.0
-    return np.where(defined, numerator / np.where(defined, denominator, 1.0), np.nan)
-
-
-def _plain(figure: FloatArray) -> float | None:
-    value = float(figure)
-    return value if np.isfinite(value) else None
