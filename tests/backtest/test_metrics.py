@@ -139,13 +139,6 @@ def test_wilson_interval_agrees_with_the_published_example():
         metrics.wilson_interval(3, 2)
 
 
-def test_value_at_risk_is_a_loss_and_needs_enough_returns():
-    losses = -np.arange(1, 101) / 1000
-    assert metrics.value_at_risk(losses) == pytest.approx(0.09505)
-    assert metrics.value_at_risk(np.full(30, 0.01)) == 0.0
-    assert np.isnan(metrics.value_at_risk(losses[:19]))
-
-
 def test_annual_turnover():
     assert metrics.annual_turnover([0.2, 0.4]) == pytest.approx(3.6)
     assert np.isnan(metrics.annual_turnover([]))

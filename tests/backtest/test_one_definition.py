@@ -19,10 +19,11 @@ FIGURES = {
     "calmar",
     "win_rate",
     "profit_factor",
-    "value_at_risk",
     "wilson_interval",
 }
 SIMULATION = {"hold", "growth_paths"}
+MEASURES = SOURCE / "risk" / "measures.py"
+TAIL_RISK = {"value_at_risk", "expected_shortfall"}
 COSTS = {"commission_bps", "slippage_bps", "impact_coefficient"}
 OUTSIDE = sorted(
     path
@@ -52,6 +53,15 @@ def test_costs_are_only_computed_by_the_cost_model(path: Path) -> None:
     assert "impact_coefficient" not in read_attributes(path)
 
 
+@pytest.mark.parametrize(
+    "path",
+    sorted(set(SOURCE.rglob("*.py")) - {MEASURES}),
+    ids=lambda path: str(path.relative_to(SOURCE)),
+)
+def test_value_at_risk_is_defined_once(path: Path) -> None:
+    assert not defined(path) & TAIL_RISK
+
+
 def test_the_rule_sees_what_it_forbids(tmp_path: Path) -> None:
     second = tmp_path / "second.py"
     second.write_text("def sharpe(r): ...\ndef cost(c): return c.impact_coefficient\n")
@@ -63,4 +73,5 @@ def test_the_definitions_are_where_they_are_said_to_be() -> None:
     metrics, simulator = SOURCE / "backtest" / "metrics.py", SOURCE / "backtest" / "simulator.py"
     assert {"sharpe", "max_drawdown", "cagr", "wilson_interval"} <= defined(metrics)
     assert defined(simulator) >= SIMULATION
+    assert defined(MEASURES) >= TAIL_RISK
     assert read_attributes(SOURCE / "execution" / "slippage.py") >= COSTS

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trading.backtest.metrics import summarize, value_at_risk
+from trading.backtest.metrics import summarize
 from trading.backtest.simulator import hold
 from trading.config import Settings
 from trading.execution.slippage import CostModel
@@ -24,6 +24,7 @@ from trading.month.portfolio import (
 )
 from trading.month.resources import Resources
 from trading.month.validate import benchmark_of
+from trading.risk.measures import value_at_risk
 from trading.signals.model import MonthlySignal, MonthPerformance
 from trading.signals.report import Risk
 from trading.signals.store import StoredMonth
