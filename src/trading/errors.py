@@ -13,7 +13,11 @@ TradingError
  +- OrderError           an order is malformed, doubled or in the wrong state
  |   +- TransitionError  the order's state does not allow that
  +- BrokerError          a broker refused, failed or cannot be reached
- |   +- UnknownOutcome   nobody knows whether the broker has the order: reconcile, do not repeat
+ |   +- BrokerUnavailable    the request did not reach the broker for certain: try again
+ |   +- BrokerRefused        the broker refused this request: mend it, do not repeat it
+ |   +- BrokerStopped        no request will succeed until the operator acts: stop
+ |   +- UnknownOutcome       nobody knows whether the broker has the order: reconcile, do not repeat
+ |   +- ReconciliationError  our books and the broker's disagree: do not trade
  +- StoreError           an object or item is missing, or was changed under us
      +- NotFoundError
      +- ConflictError
@@ -72,8 +76,24 @@ class BrokerError(TradingError):
     """A broker refused, failed or cannot be reached."""
 
 
+class BrokerUnavailable(BrokerError):
+    """The request did not reach the broker, for certain: it may be tried again."""
+
+
+class BrokerRefused(BrokerError):
+    """The broker refused this request: mend it, do not repeat it."""
+
+
+class BrokerStopped(BrokerError):
+    """No request will succeed until the operator acts: credentials, permissions, the account."""
+
+
 class UnknownOutcome(BrokerError):
     """Nobody knows whether the broker has the order: reconcile, do not repeat."""
+
+
+class ReconciliationError(BrokerError):
+    """Our books and the broker's disagree: nothing is traded until they agree."""
 
 
 class StoreError(TradingError):
