@@ -48,7 +48,7 @@ def skewness(returns: npt.ArrayLike) -> FloatArray:
     if n < 3:
         return np.full(series.shape[:-1], np.nan)
     centred = _standardised(series)
-    return mean(centred**3) * sqrt(n * (n - 1)) / (n - 2)
+    return np.asarray(mean(centred**3) * sqrt(n * (n - 1)) / (n - 2))
 
 
 def excess_kurtosis(returns: npt.ArrayLike) -> FloatArray:
@@ -61,7 +61,7 @@ def excess_kurtosis(returns: npt.ArrayLike) -> FloatArray:
     if n < 4:
         return np.full(series.shape[:-1], np.nan)
     biased = mean(_standardised(series) ** 4) - 3.0
-    return ((n + 1) * biased + 6.0) * (n - 1) / ((n - 2) * (n - 3))
+    return np.asarray(((n + 1) * biased + 6.0) * (n - 1) / ((n - 2) * (n - 3)))
 
 
 def best(returns: npt.ArrayLike) -> FloatArray:

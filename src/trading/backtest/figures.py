@@ -56,7 +56,8 @@ class Figures:
     def to_dict(self) -> dict[str, float | int | None]:
         """Return all figures, those of `performance` first, as plain JSON values."""
         fields = asdict(self)
-        return fields.pop("performance") | fields
+        performance: dict[str, float | int | None] = fields.pop("performance")
+    return performance | fields
 
 
 def describe(
