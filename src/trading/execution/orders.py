@@ -1,9 +1,13 @@
-"""Orders and fills, and the table of what an order may become."""
+"""Orders and fills, their names, and the codes that compiled code uses for them."""
 
+import hashlib
+import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+
+from trading.errors import OrderError
 
 
 class Side(StrEnum):
@@ -95,6 +99,40 @@ class Fill:
     timestamp: datetime
     slippage_charge: Decimal = Decimal(0)
 
+
+def client_order_id(strategy_id: str, decided_at: datetime, symbol: str, sequence: int = 0) -> str:
+    """Return the id of an order: the same decision makes the same id, in every mode and restart.
+
+    Parameters
+    ----------
+    strategy_id : who decided: a strategy or a session
+    decided_at : aware: the close of the bar that the decision was made on
+    sequence : tells the orders of one decision for one symbol apart, >= 0
+
+    Returns
+    -------
+    str
+        At most 48 characters of A-Z, a-z, 0-9 and `-`: the time (UTC), the symbol as far as it has
+        such characters, the sequence, and 48 bits of a digest over all four, which keeps ids apart
+        whose readable parts are alike. Sorting ids sorts by time.
+
+    Raises
+    ------
+    OrderError
+        The time is naive or the sequence negative.
+    """
+    if decided_at.tzinfo is None:
+        raise OrderError(f"an order id needs an aware time, got {decided_at}; give it a time zone")
+    if sequence < 0:
+        raise OrderError(f"the sequence of an order must be >= 0, got {sequence}")
+    moment = decided_at.astimezone(UTC)
+    key = "\x1f".join((strategy_id, moment.isoformat(), symbol, str(sequence)))
+    digest = hashlib.blake2b(key.encode(), digest_size=6).hexdigest()
+    readable = _UNREADABLE.sub("", symbol)[:10] or "x"
+    return f"{moment:%Y%m%dT%H%M%S}-{readable}-{sequence}-{digest}"
+
+
+_UNREADABLE = re.compile(r"[^A-Za-z0-9]")
 
 # What the compiled kernels write for the enumerations above.
 SIDE_CODES = {Side.SELL: -1, Side.BUY: 1}

@@ -1,0 +1,1 @@
+"""Brokers: the interface that every broker implements, and the brokers."""
