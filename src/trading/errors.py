@@ -18,6 +18,7 @@ TradingError
  |   +- BrokerStopped        no request will succeed until the operator acts: stop
  |   +- UnknownOutcome       nobody knows whether the broker has the order: reconcile, do not repeat
  |   +- ReconciliationError  our books and the broker's disagree: do not trade
+ +- SessionError         a trading session cannot start or go on as asked (lock, home, clock)
  +- StoreError           an object or item is missing, or was changed under us
      +- NotFoundError
      +- ConflictError
@@ -94,6 +95,10 @@ class UnknownOutcome(BrokerError):
 
 class ReconciliationError(BrokerError):
     """Our books and the broker's disagree: nothing is traded until they agree."""
+
+
+class SessionError(TradingError):
+    """A trading session cannot start, or cannot go on, as it was asked to."""
 
 
 class StoreError(TradingError):
