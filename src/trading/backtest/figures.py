@@ -57,7 +57,7 @@ class Figures:
         """Return all figures, those of `performance` first, as plain JSON values."""
         fields = asdict(self)
         performance: dict[str, float | int | None] = fields.pop("performance")
-    return performance | fields
+        return performance | fields
 
 
 def describe(
