@@ -8,6 +8,9 @@ account that held the position computes the same money.
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
+
+from trading.execution.orders import Fill
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +86,31 @@ class Transfer:
 
 
 Activity = Split | Dividend | BorrowFee | Closing | Transfer
+
+
+def identity(entry: Fill | Activity) -> tuple[str, list[Any]]:
+    """Return the name of a fill or activity, and what must be alike where it comes again.
+
+    Times and reasons may differ: brokers word and stamp a repeated report anew.
+    """
+    if isinstance(entry, Fill):
+        amounts = (entry.quantity, entry.price, entry.commission, entry.slippage_charge)
+        return f"fill {entry.fill_id}", [
+            entry.symbol,
+            entry.side.value,
+            *(str(amount.normalize()) for amount in amounts),
+        ]
+    inputs: tuple[object, ...]
+    match entry:
+        case Split():
+            inputs = (entry.symbol, entry.ratio, entry.last, entry.whole_shares)
+        case Dividend():
+            inputs = (entry.symbol, entry.per_share)
+        case BorrowFee():
+            inputs = (entry.symbol, entry.last, entry.rate, entry.days)
+        case Closing():
+            inputs = (entry.symbol, entry.price)
+        case Transfer():
+            inputs = (entry.amount,)
+    plain = (str(x.normalize()) if isinstance(x, Decimal) else x for x in inputs)
+    return f"activity {entry.activity_id}", [type(entry).__name__, *plain]
