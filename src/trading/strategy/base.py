@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from trading.errors import ParameterError, SignalError
 from trading.market.market_data import MarketData
@@ -15,9 +15,23 @@ INTERFACE_VERSION = 1
 
 
 class Parameters(BaseModel):
-    """The parameters of a strategy: frozen, bounded, every field described."""
+    """The parameters of a strategy: frozen, bounded, every field described.
+
+    A field of type int or float takes numbers only, numpy's too: neither text nor True.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        plain = value.item() if isinstance(value, np.generic) else value
+        field = cls.model_fields[info.field_name or ""]
+        if field.annotation in (int, float) and (
+            isinstance(plain, bool) or not isinstance(plain, int | float)
+        ):
+            raise ValueError(f"expected a number, got {plain!r}")
+        return plain
 
 
 class BaseStrategy(ABC):
@@ -50,6 +64,8 @@ class BaseStrategy(ABC):
                 f"{self.name} takes {self.parameters_type.__name__}, "
                 f"got {type(self.parameters).__name__}"
             )
+        if not isinstance(strategy_id, str):
+            raise ParameterError(f"{self.name}: a strategy_id is text, got {strategy_id!r}")
         self.strategy_id = strategy_id or self.name
 
     @classmethod
@@ -59,9 +75,8 @@ class BaseStrategy(ABC):
             checked = cls.parameters_type(**parameters)
         except ValidationError as error:
             known = ", ".join(cls.parameters_type.model_fields) or "none"
-            lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
             raise ParameterError(
-                f"{cls.name}: {'; '.join(lines)} (its parameters: {known})"
+                f"{cls.name}: {'; '.join(map(_mistake, error.errors()))} (its parameters: {known})"
             ) from error
         return cls(checked, strategy_id=strategy_id)
 
@@ -95,8 +110,9 @@ class PanelStrategy(BaseStrategy):
     """A strategy that answers the signals of every bar at once.
 
     `analyze` is the last bar of the same answer, so a live decision and a backtest follow the same
-    code. `signal_panel` must be causal: the signals of a bar follow from the `lookback` bars that
-    end with it, exactly, wherever the data begins. `trading backtest --check-lookahead` proves it.
+    code. `signal_panel` must keep the *window rule*: the signals of a bar follow from the
+    `lookback` bars that end with it, exactly, wherever the data begins. `trading backtest
+    --check-lookahead` proves it; `trading.market.rolling` has windows that keep it.
     """
 
     @abstractmethod
@@ -114,29 +130,7 @@ def flat_signals(strategy: BaseStrategy, data: MarketData) -> Signals:
     return Signals.none(strategy.strategy_id, data.timestamps, data.symbols)
 
 
-def crossing_signals(
-    strategy: BaseStrategy, data: MarketData, exposure: np.ndarray[Any, np.dtype[np.int8]]
-) -> Signals:
-    """Return a signal wherever the wanted exposure changes from one bar to the next.
-
-    Parameters
-    ----------
-    exposure : (T, N) int8: 1 long, 0 flat, -1 short, -128 not known. The first known exposure of a
-        symbol counts as a change from flat; an unknown one is no change, and what was wanted
-        before it is remembered for one bar only
-    """
-    change = np.zeros(exposure.shape, dtype=bool)
-    known = exposure[1:] != -128
-    before = exposure[:-1]
-    change[1:] = known & (before != -128) & (exposure[1:] != before)
-    rows, columns = np.nonzero(change)
-    wanted = exposure[rows, columns]
-    return Signals(
-        strategy.strategy_id,
-        data.timestamps,
-        data.symbols,
-        rows,
-        columns,
-        np.where(wanted > 0, 1, -1).astype(np.int8),
-        np.where(wanted == 0, 0.0, 1.0) if not strategy.long_only else np.ones(len(rows)),
-    )
+def _mistake(error: Any) -> str:
+    where = ".".join(map(str, error["loc"]))
+    what = error["msg"].removeprefix("Value error, ")
+    return f"{where}: {what}" if where else what

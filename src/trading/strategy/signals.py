@@ -125,7 +125,7 @@ class Signals(Sequence[Signal]):
         if not ((self.strengths >= 0.0) & (self.strengths <= 1.0)).all():
             bad = self.strengths[~((self.strengths >= 0.0) & (self.strengths <= 1.0))][0]
             raise SignalError(f"{self.strategy_id}: strengths must lie within 0..1, got {bad}")
-        if not np.isin(self.actions, (-1, 0, 1)).all():
+        if not ((self.actions >= -1) & (self.actions <= 1)).all():
             raise SignalError(f"{self.strategy_id}: actions must be -1 SELL, 0 HOLD or 1 BUY")
 
     @classmethod
