@@ -86,8 +86,10 @@ TRANSITIONS: dict[OrderStatus, dict[OrderEventKind, tuple[OrderStatus, ...]]] = 
         _E.FILL: _FILLS,
         _E.CANCEL_REQUEST: (_S.PENDING_CANCEL,),
         _E.CANCEL: (_S.CANCELLED,),
+        _E.RESTATE: (_S.SUBMITTED,),
         _E.EXPIRE: (_S.EXPIRED,),
         _E.LOSE: (_S.UNKNOWN,),
+        _E.ABSENT: (_S.NEW,),
     },
     _S.ACCEPTED: {
         _E.ACCEPT: (_S.ACCEPTED,),
@@ -175,6 +177,7 @@ TRANSITIONS: dict[OrderStatus, dict[OrderEventKind, tuple[OrderStatus, ...]]] = 
         _E.REPLACE: (_S.REPLACED,),
     },
     _S.REJECTED: {
+        _E.ACCEPT: (_S.REJECTED,),
         _E.REJECT: (_S.REJECTED,),
         _E.CANCEL_REJECT: (_S.REJECTED,),
         _E.REPLACE_REJECT: (_S.REJECTED,),

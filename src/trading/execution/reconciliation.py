@@ -1,0 +1,256 @@
+"""Bringing our books and the broker's together: pure functions from both to what was missed.
+
+*Unknown is not rejected*: what we do not know is asked, never assumed. Whatever cannot be explained
+by fills, activities and the states of our own orders is a problem, and with a problem nothing is
+traded.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from trading.errors import OrderError
+from trading.execution.account import Account
+from trading.execution.activities import Activity, Split
+from trading.execution.brokers.base import BrokerAccount, BrokerOrder
+from trading.execution.lifecycle import (
+    FINAL,
+    OPEN,
+    OrderEvent,
+    OrderEventKind,
+    OrderRecord,
+)
+from trading.execution.order_book import split_event
+from trading.execution.orders import Fill, OrderStatus
+
+CENT = Decimal("0.01")
+
+_STATUS_EVENTS = {
+    OrderStatus.CANCELLED: OrderEventKind.CANCEL,
+    OrderStatus.EXPIRED: OrderEventKind.EXPIRE,
+    OrderStatus.REJECTED: OrderEventKind.REJECT,
+    OrderStatus.REPLACED: OrderEventKind.REPLACE,
+}
+
+
+@dataclass(frozen=True)
+class BrokerState:
+    """What a broker answered.
+
+    Attributes
+    ----------
+    asked_at : when, aware, UTC
+    open_orders : those that work at the broker
+    looked_up : one answer for each of our open orders that is not among `open_orders`
+    fills, activities : all of them, in their order
+    account : cash and positions, asked for last
+    """
+
+    asked_at: datetime
+    open_orders: tuple[BrokerOrder, ...]
+    looked_up: Mapping[str, BrokerOrder | None]
+    fills: tuple[Fill, ...]
+    activities: tuple[Activity, ...]
+    account: BrokerAccount
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """What we had missed, in its order, and what cannot be explained (one sentence each)."""
+
+    missed: tuple[OrderEvent | Activity, ...]
+    problems: tuple[str, ...]
+
+
+def reconcile(
+    records: Mapping[str, OrderRecord],
+    account: Account,
+    state: BrokerState,
+    *,
+    at_start: bool = False,
+) -> Reconciliation:
+    """Return what the broker knows and we do not; changes nothing.
+
+    Parameters
+    ----------
+    records : our orders by client order id
+    at_start : nobody waits for an answer any more, so a cancel or replacement that the broker does
+        not know of did not arrive
+    """
+    ours = dict(records)
+    missed: list[OrderEvent | Activity] = []
+    problems: list[str] = []
+    views = {view.order.client_order_id: view for view in state.open_orders}
+    _missed_entries(ours, account, state, missed, problems)
+    for name, view in views.items():
+        if name not in ours:
+            problems.append(f"the broker works order {name!r}, which is not ours; cancel it there")
+        elif ours[name].status in FINAL:
+            problems.append(f"the broker works order {name}, which we hold as {ours[name].status}")
+    for name, view in (state.looked_up | views).items():
+        record = ours.get(name)
+        if record is None or record.status in FINAL:
+            continue
+        try:
+            for event in catch_up(record, view, state.asked_at, at_start=at_start):
+                record = record.apply(event)
+                missed.append(event)
+        except OrderError as error:
+            problems.append(str(error))
+        ours[name] = record
+    problems += _disagreements(account, missed, state.account)
+    return Reconciliation(tuple(missed), tuple(problems))
+
+
+def catch_up(
+    record: OrderRecord, view: BrokerOrder | None, at: datetime, *, at_start: bool
+) -> tuple[OrderEvent, ...]:
+    """Return the events that bring a record, whose fills are known, to the broker's view of it.
+
+    Raises
+    ------
+    OrderError
+        The two contradict each other: the broker lost a working order, or counts other fills.
+    """
+    name, status = record.client_order_id, record.status
+    if view is None:
+        if record.filled_quantity or status not in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN):
+            raise OrderError(f"the broker does not know order {name}, which we hold as {status}")
+        return (OrderEvent(name, OrderEventKind.ABSENT, at, reason="it never reached the broker"),)
+    events: list[OrderEvent] = []
+    if view.status in OPEN and (view.order, view.remaining_quantity) != (
+        record.order,
+        record.remaining_quantity,
+    ):
+        events.append(_restatement(record, view, at))
+    elif view.filled_quantity != record.filled_quantity and view.status is not OrderStatus.FILLED:
+        raise OrderError(
+            f"the broker counts {view.filled_quantity} filled shares of order {name}, its fills "
+            f"add up to {record.filled_quantity}"
+        )
+    wanted = _status_event(record, view, at_start=at_start)
+    if wanted is not None:
+        if wanted not in (OrderEventKind.CANCEL_REJECT, OrderEventKind.REPLACE_REJECT) and (
+            not record.allows(wanted)
+        ):
+            events.append(OrderEvent(name, OrderEventKind.LOSE, at))
+        events.append(
+            OrderEvent(
+                name,
+                wanted,
+                at,
+                broker_order_id=view.broker_order_id,
+                reason=view.reason,
+                replaced_by=view.replaced_by,
+            )
+        )
+    return tuple(events)
+
+
+def _status_event(
+    record: OrderRecord, view: BrokerOrder, *, at_start: bool
+) -> OrderEventKind | None:
+    if view.status in _STATUS_EVENTS:
+        return _STATUS_EVENTS[view.status]
+    if view.status is OrderStatus.FILLED:
+        raise OrderError(
+            f"the broker holds order {record.client_order_id} as FILLED, but its fills add up to "
+            f"{record.filled_quantity} of {record.order.quantity}"
+        )
+    if record.status in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN):
+        return OrderEventKind.ACCEPT
+    if at_start and record.status is OrderStatus.PENDING_CANCEL:
+        return None if view.status is record.status else OrderEventKind.CANCEL_REJECT
+    if at_start and record.status is OrderStatus.PENDING_REPLACE:
+        return None if view.status is record.status else OrderEventKind.REPLACE_REJECT
+    return None
+
+
+def _restatement(record: OrderRecord, view: BrokerOrder, at: datetime) -> OrderEvent:
+    if view.order.quantity == record.order.quantity:
+        raise OrderError(
+            f"the broker counts {view.filled_quantity} filled and {view.remaining_quantity} "
+            f"remaining shares of order {record.client_order_id}, we {record.filled_quantity} and "
+            f"{record.remaining_quantity}"
+        )
+    return OrderEvent(
+        record.client_order_id,
+        OrderEventKind.RESTATE,
+        at,
+        reason="restated by the broker",
+        restated=view.order,
+        remaining_quantity=view.remaining_quantity,
+        filled_quantity=view.filled_quantity,
+    )
+
+
+def _missed_entries(
+    ours: dict[str, OrderRecord],
+    account: Account,
+    state: BrokerState,
+    missed: list[OrderEvent | Activity],
+    problems: list[str],
+) -> None:
+    """Collect fills and activities that the account has not counted, by time; splits first."""
+    entries: Iterable[Fill | Activity] = (*state.activities, *state.fills)
+    for entry in sorted(entries, key=lambda entry: entry.timestamp):
+        try:
+            if account.knows(entry):
+                continue
+            if isinstance(entry, Fill):
+                record = ours.get(entry.client_order_id)
+                if record is None:
+                    problems.append(
+                        f"the broker reports fill {entry.fill_id!r} of {entry.quantity} "
+                        f"{entry.symbol} for order {entry.client_order_id!r}, which is not ours"
+                    )
+                    continue
+                events = [_fill_event(entry)]
+            else:
+                missed.append(entry)
+                events = _restatements(ours, entry) if isinstance(entry, Split) else []
+            for event in events:
+                ours[event.client_order_id] = ours[event.client_order_id].apply(event)
+                missed.append(event)
+        except OrderError as error:
+            problems.append(str(error))
+
+
+def _fill_event(fill: Fill) -> OrderEvent:
+    return OrderEvent(fill.client_order_id, OrderEventKind.FILL, fill.timestamp, fill=fill)
+
+
+def _restatements(ours: Mapping[str, OrderRecord], split: Split) -> list[OrderEvent]:
+    return [
+        split_event(record, split.ratio, split.timestamp, whole_shares=split.whole_shares)
+        for record in ours.values()
+        if record.order.symbol == split.symbol
+        and record.status in OPEN
+        # An order that was made after the split is in new shares already.
+        and record.order.submitted_at < split.timestamp
+    ]
+
+
+def _disagreements(
+    account: Account, missed: Iterable[OrderEvent | Activity], theirs: BrokerAccount
+) -> list[str]:
+    """Return one sentence for each position, and for cash, that still differs."""
+    after = Account.from_json(account.to_json())
+    try:
+        for entry in missed:
+            if not isinstance(entry, OrderEvent):
+                after.book(entry)
+            elif entry.fill is not None:
+                after.apply(entry.fill)
+    except OrderError as error:
+        return [str(error)]
+    problems = []
+    for symbol in sorted(after.positions.keys() | theirs.positions.keys()):
+        ours = after.quantity(symbol)
+        held = theirs.positions[symbol].quantity if symbol in theirs.positions else Decimal(0)
+        if ours != held:
+            problems.append(f"we hold {ours} {symbol} by our books, {held} by the broker's")
+    if abs(after.cash - theirs.cash) >= CENT:
+        problems.append(f"cash is {after.cash} USD by our books, {theirs.cash} by the broker's")
+    return problems
