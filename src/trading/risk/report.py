@@ -130,7 +130,7 @@ def risk_snapshot(
         raise RiskError(f"the stamp {as_of} has no time zone; give UTC")
     exposed = exposure(usd, equity, symbols, sectors)
     held = np.flatnonzero(usd)
-    weights, names = usd[held] / equity, [symbols[i] for i in held]
+    weights, names = usd[held] / equity, [symbols[i] for i in held.tolist()]
     own = series[:, held]
     _, known = filled_returns(own)
     signed = correlation(own * np.sign(weights))
@@ -149,7 +149,9 @@ def risk_snapshot(
         volatility=float(path.std(ddof=1)) if len(path) > 1 else float("nan"),
         beta=beta,
         average_correlation=average_correlation(signed, np.abs(weights)),
-        diversification_ratio=diversification_ratio(weights[known], covariance(own[:, known])),
+        diversification_ratio=diversification_ratio(
+            weights[known], covariance(own[:, known], shrink=False)
+        ),
         clusters=tuple(
             group for group in correlated_clusters(signed, names, threshold) if len(group) > 1
         ),
@@ -169,7 +171,9 @@ def _positions(
 ) -> tuple[PositionRisk, ...]:
     component = np.full(len(weights), np.nan)
     share = np.full(len(weights), np.nan)
-    parts = value_at_risk_contributions(weights[known], covariance(returns[:, known]), level)
+    parts = value_at_risk_contributions(
+        weights[known], covariance(returns[:, known], shrink=False), level
+    )
     component[known], share[known] = parts.component, parts.share
     return tuple(
         PositionRisk(
