@@ -95,9 +95,7 @@ class Instructions:
     def merge(cls, *many: "Instructions") -> "Instructions":
         """Return all of them, sorted; equal places keep the order given."""
         names = [one.name for one in fields(cls)]
-        joined = {
-            name: np.concatenate([getattr(one, name) for one in many]) for name in names
-        }
+        joined = {name: np.concatenate([getattr(one, name) for one in many]) for name in names}
         order = np.lexsort((joined["columns"], joined["kinds"] != CANCEL, joined["rows"]))
         return cls(**{name: values[order] for name, values in joined.items()})
 
@@ -129,9 +127,12 @@ class Instructions:
         wrong = [name for name, column in values.items() if column.shape != (size,)]
         if wrong:
             raise DataError(f"{', '.join(wrong)}: expected {size} values, one an instruction")
-        key_sorted = size < 2 or (
-            (np.diff(row) > 0) | ((np.diff(row) == 0) & (np.diff(values["columns"]) >= 0))
-        ).all()
+        key_sorted = (
+            size < 2
+            or (
+                (np.diff(row) > 0) | ((np.diff(row) == 0) & (np.diff(values["columns"]) >= 0))
+            ).all()
+        )
         if not key_sorted:
             order = np.lexsort((values["columns"], row))
             values = {name: column[order] for name, column in values.items()}
@@ -139,7 +140,9 @@ class Instructions:
 
 
 def _require_orders(made: Instructions) -> None:
-    needs_limit = np.isin(made.types, [TYPE_CODES[OrderType.LIMIT], TYPE_CODES[OrderType.STOP_LIMIT]])
+    needs_limit = np.isin(
+        made.types, [TYPE_CODES[OrderType.LIMIT], TYPE_CODES[OrderType.STOP_LIMIT]]
+    )
     needs_stop = np.isin(made.types, [TYPE_CODES[OrderType.STOP], TYPE_CODES[OrderType.STOP_LIMIT]])
     for what, bad in (
         ("a side is neither 1 (buy) nor -1 (sell)", ~np.isin(made.sides, (-1, 1))),
@@ -152,6 +155,4 @@ def _require_orders(made: Instructions) -> None:
     ):
         if bad.any():
             first = int(np.flatnonzero(bad)[0])
-            raise OrderError(
-                f"{what} (row {made.rows[first]}, column {made.columns[first]})"
-            )
+            raise OrderError(f"{what} (row {made.rows[first]}, column {made.columns[first]})")

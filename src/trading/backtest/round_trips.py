@@ -1,106 +1,117 @@
-"""Figures of round trips: how often trades win, how much, how long they last."""
-
-from dataclasses import asdict, dataclass
+"""Round trips: each position from flat to flat, at average cost."""
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from trading.backtest.distribution import average_gain, average_loss, best, payoff_ratio, worst
-from trading.backtest.metrics import profit_factor, win_rate
-from trading.backtest.reductions import FloatArray, mean, plain
-from trading.errors import DataError
+from trading.compiled import compiled
 
-COLUMNS = ("side", "exit_time", "pnl", "return", "costs", "bars")
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+COLUMNS = (
+    *("symbol", "side", "entry_time", "exit_time", "quantity", "entry_price", "exit_price"),
+    *("pnl", "return", "costs", "bars"),
+)
 
 
-@dataclass(frozen=True, slots=True)
-class TradeStatistics:
-    """The figures of closed round trips; None is "no data".
+def round_trips(
+    symbols: npt.NDArray[np.object_],
+    stamps: npt.NDArray[np.datetime64],
+    columns: IntArray,
+    rows: IntArray,
+    signed: IntArray,
+    prices: FloatArray,
+    costs: FloatArray,
+) -> pd.DataFrame:
+    """Return the finished round trips in the order in which they ended.
 
-    A trade that earns exactly nothing is neither won nor lost.
+    A trip ends when the position is flat or changes its side; `quantity` is all that was entered,
+    `pnl` is net of commissions and slippage charges, without dividends and borrow fees, `return`
+    is `pnl` over the value entered, `bars` counts from the first fill to the last.
 
-    Attributes
+    Parameters
     ----------
-    trades, long_trades, short_trades, won, lost : numbers of round trips
-    win_rate : won over won and lost
-    profit_factor : sum of profits over sum of losses
-    payoff_ratio : average profit over average loss
-    expectancy, average_win, average_loss, largest_win, largest_loss : USD a trade; losses > 0
-    expectancy_return : mean return of a trade, a fraction
-    total_pnl, total_costs : USD
-    longest_winning_streak, longest_losing_streak : trades in a row, by the time of their exit
-    average_bars : mean number of bars a trade was open
+    symbols : (N,) names; `columns` counts them
+    stamps : (T,) of the bars that `rows` counts
+    columns, rows : (F,) of the fills and closings, in time
+    signed : (F,) micro-shares, negative for a sale; 0 for a split
+    prices : (F,) USD; of a split, the new shares for an old one
+    costs : (F,) USD of commission and slippage charge
     """
-
-    trades: int
-    long_trades: int
-    short_trades: int
-    won: int
-    lost: int
-    win_rate: float | None
-    profit_factor: float | None
-    payoff_ratio: float | None
-    expectancy: float | None
-    expectancy_return: float | None
-    average_win: float | None
-    average_loss: float | None
-    largest_win: float | None
-    largest_loss: float | None
-    total_pnl: float
-    total_costs: float
-    longest_winning_streak: int
-    longest_losing_streak: int
-    average_bars: float | None
-
-    def to_dict(self) -> dict[str, float | int | None]:
-        """Return the figures as plain JSON values."""
-        return asdict(self)
+    order = np.lexsort((np.arange(len(rows)), columns))
+    made = _trips(columns[order], rows[order], signed[order], prices[order], costs[order])
+    column, side, entry, leave, quantity, entered, left, paid = made
+    by_end = np.lexsort((column, leave))
+    quantity, entered, left, paid = (one[by_end] for one in (quantity, entered, left, paid))
+    side, entry, leave = side[by_end], entry[by_end], leave[by_end]
+    pnl = side * (left - entered) - paid
+    frame = {
+        "symbol": pd.Series(symbols[column[by_end]], dtype="str"),
+        "side": pd.Series(np.where(side > 0, "LONG", "SHORT"), dtype="str"),
+        "entry_time": pd.DatetimeIndex(stamps[entry]).tz_localize("UTC"),
+        "exit_time": pd.DatetimeIndex(stamps[leave]).tz_localize("UTC"),
+        "quantity": quantity,
+        "entry_price": entered / quantity,
+        "exit_price": left / quantity,
+        "pnl": pnl,
+        "return": pnl / entered,
+        "costs": paid,
+        "bars": leave - entry,
+    }
+    return pd.DataFrame(frame, columns=list(COLUMNS))
 
 
-def summarize_trades(trades: pd.DataFrame) -> TradeStatistics:
-    """Return the figures of the round trips of a backtest (`BacktestResult.trades`).
-
-    Needs the columns side (BUY: long, SELL: short), exit_time, pnl, return, costs and bars. Raises
-    `DataError` if one is missing or a profit is not a finite number.
-    """
-    missing = [name for name in COLUMNS if name not in trades.columns]
-    if missing:
-        raise DataError(
-            f"the trades lack {', '.join(missing)}; give the trades of a backtest's result"
-        )
-    pnl = _numbers(trades, "pnl")
-    if not np.isfinite(pnl).all():
-        raise DataError("the profit of a trade is not a finite number; check the trades")
-    in_order = np.argsort(trades["exit_time"].to_numpy(), kind="stable")
-    is_long = trades["side"].astype(str).to_numpy() == "BUY"
-    return TradeStatistics(
-        trades=len(pnl),
-        long_trades=int(is_long.sum()),
-        short_trades=int((~is_long).sum()),
-        won=int((pnl > 0.0).sum()),
-        lost=int((pnl < 0.0).sum()),
-        win_rate=plain(win_rate(pnl)),
-        profit_factor=plain(profit_factor(pnl)),
-        payoff_ratio=plain(payoff_ratio(pnl)),
-        expectancy=plain(mean(pnl)),
-        expectancy_return=plain(mean(_numbers(trades, "return"))),
-        average_win=plain(average_gain(pnl)),
-        average_loss=plain(average_loss(pnl)),
-        largest_win=plain(best(pnl[pnl > 0.0])),
-        largest_loss=plain(-worst(pnl[pnl < 0.0])),
-        total_pnl=float(pnl.sum()),
-        total_costs=float(_numbers(trades, "costs").sum()),
-        longest_winning_streak=_longest_run(pnl[in_order] > 0.0),
-        longest_losing_streak=_longest_run(pnl[in_order] < 0.0),
-        average_bars=plain(mean(_numbers(trades, "bars"))),
+@compiled
+def _trips(
+    columns: IntArray, rows: IntArray, signed: IntArray, prices: FloatArray, costs: FloatArray
+) -> tuple[IntArray, IntArray, IntArray, IntArray, FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Follow fills sorted by symbol and time; a fill through zero ends one trip, begins another."""
+    size = len(rows)
+    numbers = np.zeros((4, size), dtype=np.int64)
+    values = np.zeros((4, size))
+    done, held, side, entry = 0, 0, 0, 0
+    quantity, entered, left, paid = 0.0, 0.0, 0.0, 0.0
+    for at in range(size):
+        if at > 0 and columns[at] != columns[at - 1]:
+            held = 0
+        rest, cost = signed[at], costs[at]
+        if rest == 0:
+            held = int(np.rint(held * prices[at]))
+            quantity *= prices[at]
+        if held != 0 and (rest > 0) != (held > 0):
+            closed = min(abs(rest), abs(held))
+            share = closed / abs(rest)
+            left += closed * prices[at] / 1e6
+            paid += cost * share
+            cost -= cost * share
+            held += closed if rest > 0 else -closed
+            rest += -closed if rest > 0 else closed
+            if held == 0:
+                numbers[0, done] = columns[at]
+                numbers[1, done] = side
+                numbers[2, done] = entry
+                numbers[3, done] = rows[at]
+                values[0, done] = quantity
+                values[1, done] = entered
+                values[2, done] = left
+                values[3, done] = paid
+                done += 1
+        if rest != 0:
+            if held == 0:
+                side, entry = (1 if rest > 0 else -1), rows[at]
+                quantity, entered, left, paid = 0.0, 0.0, 0.0, 0.0
+            held += rest
+            quantity += abs(rest) / 1e6
+            entered += abs(rest) * prices[at] / 1e6
+            paid += cost
+    return (
+        numbers[0, :done],
+        numbers[1, :done],
+        numbers[2, :done],
+        numbers[3, :done],
+        values[0, :done],
+        values[1, :done],
+        values[2, :done],
+        values[3, :done],
     )
-
-
-def _numbers(trades: pd.DataFrame, name: str) -> FloatArray:
-    return trades[name].to_numpy(dtype=np.float64)  # type: ignore[no-any-return]
-
-
-def _longest_run(which: npt.NDArray[np.bool_]) -> int:
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], which, [False]])))
-    return int(np.max(edges[1::2] - edges[::2], initial=0))

@@ -11,17 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
-CodeArray = npt.NDArray[np.int8]
+Records = npt.NDArray[np.void]
 
 MICRO = 1_000_000
-
-# Places in `Book.totals`.
-CASH, REALIZED, DIVIDENDS, BORROW, COMMISSION, SLIPPAGE = 0, 1, 2, 3, 4, 5
-ORDERS, FILLS, CLOSINGS, EVENTS, ACTIVE = 6, 7, 8, 9, 10
-TRADES_TODAY, HALTED, PEAK, MONTH, MONTH_SHARES, INITIAL = 11, 12, 13, 14, 15, 16
-GROSS, WORKING_BUYS, WORKING_SELLS = 17, 18, 19
-TOTALS = 20
 
 # Status codes; the first two are working.
 ACCEPTED, PARTIALLY_FILLED, FILLED, CANCELLED, EXPIRED, REJECTED = 0, 1, 2, 3, 4, 5
@@ -94,98 +86,100 @@ RESIZED, REFUSED, HALTING, EXIT = 0, 1, 2, 3
 OUTCOMES = ("resized", "rejected", "halted", "exit")
 
 
-class Orders(NamedTuple):
-    """Every order that was accepted or rejected, `(O,)` each, by order number."""
+ACCOUNT = np.dtype(
+    [
+        *((name, np.int64) for name in ("cash", "initial", "peak", "halted")),
+        *((name, np.int64) for name in ("realized", "dividends", "borrow")),
+        *((name, np.int64) for name in ("commission", "slippage")),
+        *((name, np.int64) for name in ("orders", "fills", "closings", "events", "active")),
+        *((name, np.int64) for name in ("trades_today", "month", "month_shares")),
+        *((name, np.int64) for name in ("gross", "working_buys", "working_sells")),
+    ],
+    align=True,
+)
+"""One record: money in micro-dollars, rows used of each table, and counters.
 
-    row: IntArray
-    column: IntArray
-    side: CodeArray
-    type: CodeArray
-    time: CodeArray
-    status: CodeArray
-    reason: CodeArray
-    triggered: CodeArray
-    quantity: IntArray
-    filled: IntArray
-    looked_at: IntArray
-    limit: FloatArray
-    stop: FloatArray
-    volatility: FloatArray
-    dollar_volume: FloatArray
+`peak` and `halted` are the drawdown breaker's; `trades_today` counts orders accepted in the
+session, `month_shares` micro-shares traded in calendar month `month`; `gross`, `working_buys` and
+`working_sells` are projections kept while deciding.
+"""
 
+SYMBOL = np.dtype(
+    [
+        *((name, np.int64) for name in ("position", "basis", "working_buys", "working_sells")),
+        *((name, np.int64) for name in ("traded", "traded_row", "last_session", "dead")),
+        ("last", np.float64),
+    ],
+    align=True,
+)
+"""One record a symbol.
 
-class Fills(NamedTuple):
-    """Every fill, `(F,)` each: order number, row, micro-shares, USD and micro-dollars."""
+`position` micro-shares and the `basis` micro-dollars paid for them (same sign); micro-shares of
+working orders; `traded` micro-shares filled in row `traded_row`; `last` known close in USD, of the
+session numbered `last_session` (NaN, -1 before the first); `dead`: delisted.
+"""
 
-    order: IntArray
-    row: IntArray
-    moment: CodeArray
-    quantity: IntArray
-    price: FloatArray
-    commission: IntArray
-    charge: IntArray
-    realized: IntArray
+ORDER = np.dtype(
+    [
+        *((name, np.int64) for name in ("row", "column", "quantity", "filled", "looked_at")),
+        *((name, np.float64) for name in ("limit", "stop", "volatility", "dollar_volume")),
+        *((name, np.int8) for name in ("side", "type", "time", "status", "reason", "triggered")),
+    ],
+    align=True,
+)
+"""One record an order that was accepted or rejected, by order number."""
 
+FILL = np.dtype(
+    [
+        *((name, np.int64) for name in ("order", "row", "moment", "quantity")),
+        ("price", np.float64),
+        *((name, np.int64) for name in ("commission", "charge", "realized")),
+    ],
+    align=True,
+)
+"""One record a fill: order number, micro-shares, USD a share, micro-dollars."""
 
-class Closings(NamedTuple):
-    """Positions that ended without an order, `(C,)` each; the quantity has the position's sign."""
+CLOSING = np.dtype(
+    [
+        *((name, np.int64) for name in ("row", "column", "quantity", "realized", "reason")),
+        ("price", np.float64),
+    ],
+    align=True,
+)
+"""One record a position that ended without an order; the quantity has the position's sign."""
 
-    row: IntArray
-    column: IntArray
-    quantity: IntArray
-    price: FloatArray
-    realized: IntArray
-    reason: CodeArray
-
-
-class RiskEvents(NamedTuple):
-    """Limits that tripped, `(R,)` each; `before` and `after` are micro-shares of the order."""
-
-    row: IntArray
-    column: IntArray
-    reason: CodeArray
-    outcome: CodeArray
-    value: FloatArray
-    limit: FloatArray
-    before: IntArray
-    after: IntArray
+RISK_EVENT = np.dtype(
+    [
+        *((name, np.int64) for name in ("row", "column", "reason", "outcome")),
+        *((name, np.float64) for name in ("value", "limit")),
+        *((name, np.int64) for name in ("before", "after")),
+    ],
+    align=True,
+)
+"""One record a limit that tripped; `before` and `after` are micro-shares of the order."""
 
 
 class Book(NamedTuple):
-    """An account: totals, positions `(N,)`, working orders, ledger.
+    """An account: its totals, its symbols, its working orders, its ledger.
 
     Attributes
     ----------
-    totals : (TOTALS,) int64, see the constants of this module
-    position, basis : (N,) micro-shares, and the micro-dollars paid for them (same sign)
-    last : (N,) float64 USD, last known close, NaN before the first
-    last_session : (N,) ordinal of the session of the last bar, -1 before the first
-    dead : (N,) bool, delisted
-    working_buys, working_sells : (N,) micro-shares of working orders
-    traded, traded_row : (N,) micro-shares filled in row `traded_row`
-    active : order numbers that work, ascending, `totals[ACTIVE]` of them
+    account : (1,) ACCOUNT
+    symbols : (N,) SYMBOL
+    active : order numbers that work, ascending, `account.active` of them
     sector_gross : (G,) micro-dollars of projected gross exposure, while deciding
+    orders, fills, closings, events : ORDER, FILL, CLOSING and RISK_EVENT records, with room to
+        spare; the account says how many count
     """
 
-    totals: IntArray
-    position: IntArray
-    basis: IntArray
-    last: FloatArray
-    last_session: IntArray
-    dead: npt.NDArray[np.bool_]
-    working_buys: IntArray
-    working_sells: IntArray
-    traded: IntArray
-    traded_row: IntArray
+    account: Records
+    symbols: Records
     active: IntArray
     sector_gross: IntArray
-    orders: Orders
-    fills: Fills
-    closings: Closings
-    events: RiskEvents
-
-
-_TYPES = {IntArray: np.int64, FloatArray: np.float64, CodeArray: np.int8}
+    orders: Records
+    fills: Records
+    closings: Records
+    events: Records
 
 
 def new_book(symbols: int, sectors: int, cash: int, capacity: int = 1024) -> Book:
@@ -196,71 +190,38 @@ def new_book(symbols: int, sectors: int, cash: int, capacity: int = 1024) -> Boo
     symbols, sectors : N and G
     capacity : rows of the ledger to begin with; `grown` makes more
     """
-    totals = np.zeros(TOTALS, dtype=np.int64)
-    totals[[CASH, PEAK, INITIAL]] = cash
-    totals[MONTH] = -1
-
-    def integers() -> IntArray:
-        return np.zeros(symbols, dtype=np.int64)
-
+    account = np.zeros(1, dtype=ACCOUNT)
+    for name in ("cash", "peak", "initial"):
+        account[name] = cash
+    account["month"] = -1
+    each = np.zeros(symbols, dtype=SYMBOL)
+    each["last"] = np.nan
+    each["last_session"] = each["traded_row"] = -1
     return Book(
-        totals,
-        integers(),
-        integers(),
-        np.full(symbols, np.nan),
-        np.full(symbols, -1, dtype=np.int64),
-        np.zeros(symbols, dtype=np.bool_),
-        integers(),
-        integers(),
-        integers(),
-        np.full(symbols, -1, dtype=np.int64),
+        account,
+        each,
         np.zeros(capacity, dtype=np.int64),
         np.zeros(max(sectors, 1), dtype=np.int64),
-        *(_table(kind, capacity) for kind in (Orders, Fills, Closings, RiskEvents)),
+        np.zeros(capacity, dtype=ORDER),
+        np.zeros(capacity, dtype=FILL),
+        np.zeros(capacity, dtype=CLOSING),
+        np.zeros(capacity, dtype=RISK_EVENT),
     )
 
 
 def grown(book: Book, needed: int) -> Book:
     """Return the book with room for `needed` more rows in every table of the ledger."""
-    totals = book.totals
-    used = {
-        "orders": int(totals[ORDERS]),
-        "fills": int(totals[FILLS]),
-        "closings": int(totals[CLOSINGS]),
-        "events": int(totals[EVENTS]),
-    }
     changed = {}
-    for name, rows in used.items():
-        table = getattr(book, name)
-        size = max(2 * len(table[0]), rows + needed)
-        if len(table[0]) < rows + needed:
-            changed[name] = type(table)(*(_longer(column, size) for column in table))
-    active = book.active
-    if len(active) < int(totals[ACTIVE]) + needed:
-        active = _longer(active, max(2 * len(active), int(totals[ACTIVE]) + needed))
-    return book._replace(active=active, **changed)
+    for name in ("active", "orders", "fills", "closings", "events"):
+        table, used = getattr(book, name), int(book.account[name][0])
+        if len(table) < used + needed:
+            longer = np.zeros(max(2 * len(table), used + needed), dtype=table.dtype)
+            longer[:used] = table[:used]
+            changed[name] = longer
+    return book._replace(**changed)
 
 
-def capacity(book: Book) -> int:
-    """Return how many rows the fullest table of the ledger still takes."""
-    totals = book.totals
-    return int(
-        min(
-            len(book.orders.row) - totals[ORDERS],
-            len(book.fills.row) - totals[FILLS],
-            len(book.closings.row) - totals[CLOSINGS],
-            len(book.events.row) - totals[EVENTS],
-            len(book.active) - totals[ACTIVE],
-        )
-    )
-
-
-def _table(kind: type, size: int) -> tuple[npt.NDArray[np.generic], ...]:
-    columns = (np.zeros(size, dtype=_TYPES[of]) for of in kind.__annotations__.values())
-    return kind(*columns)  # type: ignore[no-any-return]
-
-
-def _longer(column: npt.NDArray[np.generic], size: int) -> npt.NDArray[np.generic]:
-    longer = np.zeros(size, dtype=column.dtype)
-    longer[: len(column)] = column
-    return longer
+def ledger(book: Book, name: str) -> Records:
+    """Return the records of a table (`orders`, `fills`, `closings`, `events`) that count."""
+    records: Records = getattr(book, name)[: int(book.account[name][0])]
+    return records

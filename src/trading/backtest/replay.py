@@ -1,0 +1,193 @@
+"""Carry out instructions over a feed: the border between objects and the compiled loop."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from trading.backtest.feed import BarFeed, Sessions
+from trading.backtest.instructions import Instructions
+from trading.backtest.kernel import Curve, Tape, run_rows
+from trading.backtest.result import BacktestResult, StrategyRecord
+from trading.backtest.settings import BacktestSettings
+from trading.errors import DataError
+from trading.execution.book import MICRO, Book, Records, grown, new_book
+from trading.execution.costs import SQUARE_ROOT, Rules
+from trading.execution.settings import ExecutionSettings
+from trading.risk.checks import Limits
+from trading.risk.decision import ASKED
+from trading.risk.settings import RiskSettings
+
+FloatArray = npt.NDArray[np.float64]
+COST_WINDOW = 21
+FEWEST_SESSIONS = 14
+
+
+def replay(
+    feed: BarFeed,
+    instructions: Instructions,
+    execution: ExecutionSettings,
+    risk: RiskSettings,
+    *,
+    resets: Sequence[int] = (),
+    settings: BacktestSettings | None = None,
+    strategies: tuple[StrategyRecord, ...] = (),
+) -> BacktestResult:
+    """Carry out instructions over a feed by the rules of docs/backtesting.md.
+
+    Parameters
+    ----------
+    instructions : columns count the feed's symbols, rows its bars
+    resets : rows on which the drawdown breaker is reset by hand
+    settings, strategies : what the result says it was run with
+
+    Raises
+    ------
+    DataError
+        An instruction lies outside the feed.
+    """
+    rules, limits = Rules.of(execution), Limits.of(risk)
+    bars, symbols = feed.data.shape
+    if len(instructions) and not 0 <= instructions.columns.min() <= instructions.columns.max() < (
+        symbols
+    ):
+        raise DataError(f"an instruction names a column outside the {symbols} symbols")
+    tape = _tape(feed, rules, limits, instructions.offsets(bars), resets)
+    sectors = int(feed.sector_codes.max(initial=0)) + 1
+    expected = 1024 + len(instructions) + 4 * symbols
+    book = new_book(symbols, sectors, int(execution.initial_cash * MICRO), expected)
+    curve = Curve(*(np.zeros(bars, dtype=np.int64) for _ in range(4)))
+    book = _run(book, rules, limits, tape, _asked(instructions), curve)
+    return BacktestResult(
+        feed=feed,
+        settings=settings or BacktestSettings(execution=execution, risk=risk),
+        strategies=strategies,
+        book=book,
+        curve=curve,
+    )
+
+
+def _run(
+    book: Book, rules: Rules, limits: Limits, tape: Tape, asked: Records, curve: Curve
+) -> Book:
+    row, bars = 0, len(tape.first)
+    while True:
+        row = run_rows(book, rules, limits, tape, asked, curve, row, bars)
+        if row == bars:
+            return book
+        wanted = int(tape.asked_offsets[row + 1] - tape.asked_offsets[row])
+        working = int(book.account["active"][0])
+        book = grown(book, 3 * (working + len(book.symbols)) + 10 * wanted + 16)
+
+
+def _asked(instructions: Instructions) -> Records:
+    """Return the instructions as the records that the compiled functions read."""
+    asked = np.zeros(len(instructions), dtype=ASKED)
+    for name, column in (
+        ("column", instructions.columns),
+        ("kind", instructions.kinds),
+        ("weight", instructions.weights),
+        ("side", instructions.sides),
+        ("quantity", instructions.quantities),
+        ("type", instructions.types),
+        ("limit", instructions.limits),
+        ("stop", instructions.stops),
+        ("time", instructions.times),
+    ):
+        asked[name] = column
+    return asked
+
+
+def _tape(
+    feed: BarFeed,
+    rules: Rules,
+    limits: Limits,
+    asked_offsets: npt.NDArray[np.int64],
+    resets: Sequence[int],
+) -> Tape:
+    data, sessions = feed.data, feed.sessions
+    bars, symbols = data.shape
+    rows, columns, kinds, values = feed.action_columns
+    known = np.zeros(bars, dtype=bool)
+    known[list(resets)] = True
+    nothing = np.empty((0, symbols))
+    costs = cost_inputs(feed) if rules.slippage == SQUARE_ROOT else (nothing, nothing)
+    opens, highs, lows, closes, volumes = (
+        np.ascontiguousarray(getattr(data, name))
+        for name in ("open", "high", "low", "close", "volume")
+    )
+    return Tape(
+        open=opens,
+        high=highs,
+        low=lows,
+        close=closes,
+        volume=volumes,
+        history=np.ascontiguousarray(data.adjusted_close) if limits.needs_history else nothing,
+        volatility=costs[0],
+        dollar_volume=costs[1],
+        first=sessions.first,
+        last=sessions.last,
+        session=sessions.index,
+        day=sessions.day,
+        month=sessions.month,
+        sectors=feed.sector_codes,
+        action_offsets=np.searchsorted(rows, np.arange(bars + 1)),
+        action_columns=columns,
+        action_kinds=kinds,
+        action_values=values,
+        asked_offsets=asked_offsets,
+        resets=known,
+    )
+
+
+def cost_inputs(feed: BarFeed) -> tuple[FloatArray, FloatArray]:
+    """Return daily volatility and mean dollar volume `(T, N)` that were known at each bar.
+
+    A session is known from its last bar on. NaN where fewer than 14 of the last 21 sessions are.
+    """
+    data, sessions = feed.data, feed.sessions
+    starts = np.flatnonzero(sessions.first)
+    traded = data.volume * data.close
+    dollars = np.add.reduceat(np.nan_to_num(traded), starts, axis=0)
+    dollars[~np.logical_or.reduceat(np.isfinite(traded), starts, axis=0)] = np.nan
+    closes = _session_closes(data.adjusted_close, sessions)
+    returns = np.full(closes.shape, np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        returns[1:] = closes[1:] / closes[:-1] - 1.0
+    known = np.where(sessions.last, sessions.index, sessions.index - 1)
+    figures = (window_statistics(returns)[1], window_statistics(dollars)[0])
+    picked = [figure[np.maximum(known, 0)] for figure in figures]
+    for figure in picked:
+        figure[known < 0] = np.nan
+    return picked[0], picked[1]
+
+
+def _session_closes(closes: FloatArray, sessions: Sessions) -> FloatArray:
+    """Return the last known close `(S, N)` within each session."""
+    found = np.full((int(sessions.last.sum()), closes.shape[1]), np.nan)
+    for row in range(len(closes)):
+        known = np.isfinite(closes[row])
+        found[sessions.index[row], known] = closes[row, known]
+    return found
+
+
+def window_statistics(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return mean and sample deviation `(S, N)` of the known values of the last 21 rows.
+
+    Each follows from the window's values alone, bit for bit, wherever the data begins.
+    """
+    known = np.isfinite(values)
+    count = np.zeros(values.shape)
+    total = np.zeros(values.shape)
+    for lag in range(min(COST_WINDOW, len(values))):
+        end = len(values) - lag
+        count[lag:] += known[:end]
+        total[lag:] += np.where(known[:end], values[:end], 0.0)
+    enough = count >= FEWEST_SESSIONS
+    mean = np.where(enough, total / np.maximum(count, 1.0), np.nan)
+    squares = np.zeros(values.shape)
+    for lag in range(min(COST_WINDOW, len(values))):
+        end = len(values) - lag
+        away = np.where(known[:end], values[:end] - mean[lag:], 0.0)
+        squares[lag:] += away * away
+    return mean, np.where(enough, np.sqrt(squares / np.maximum(count - 1.0, 1.0)), np.nan)

@@ -1,0 +1,480 @@
+"""From targets and orders to accepted orders, compiled; backtest, paper and live call the same."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from trading.compiled import compiled
+from trading.execution.book import (
+    ACCEPTED,
+    CANCEL_ASKED,
+    CANCELLED,
+    DAY,
+    DELISTED,
+    DRAWDOWN_HALT,
+    EXIT,
+    HALTING,
+    MARKET,
+    NO_BAR,
+    REJECTED,
+    SAME_CLOSE,
+    STOP,
+    STOP_LOSS,
+    SUPERSEDED,
+    TAKE_PROFIT,
+    Book,
+    Records,
+)
+from trading.execution.costs import Rules, value_of, whole_lots
+from trading.execution.matching import (
+    end_order,
+    equity_of,
+    has_bar,
+    match_same_close,
+    sweep_active,
+    works,
+)
+from trading.risk.checks import Limits, Moment, check_increase, projected, record_event
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+# Kinds of instructions, as in `backtest.instructions`.
+CANCEL, TARGET = 0, 1
+
+
+ASKED = np.dtype(
+    [
+        ("column", np.int64),
+        ("weight", np.float64),
+        ("quantity", np.int64),
+        ("limit", np.float64),
+        ("stop", np.float64),
+        *((name, np.int8) for name in ("kind", "side", "type", "time")),
+    ],
+    align=True,
+)
+"""One record an instruction; see `backtest.instructions.Instructions`."""
+
+
+class Bar(NamedTuple):
+    """One bar `(N,)` and what was known of each symbol at its close.
+
+    Attributes
+    ----------
+    open, high, low, close, volume : (N,) float64
+    volatility, dollar_volume : (N,) daily, or empty when no cost needs them
+    """
+
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    volume: FloatArray
+    volatility: FloatArray
+    dollar_volume: FloatArray
+
+
+@compiled
+def _tally(book: Book, now: Moment) -> None:
+    """Sum up projected exposures and working orders at the present prices."""
+    account = book.account[0]
+    account.gross = account.working_buys = account.working_sells = 0
+    book.sector_gross[:] = 0
+    for column in range(len(book.symbols)):
+        if book.symbols[column].position == 0 and (
+            book.symbols[column].working_buys == 0 and book.symbols[column].working_sells == 0
+        ):
+            continue
+        value = abs(value_of(projected(book, column), book.symbols[column].last))
+        account.gross += value
+        book.sector_gross[now.sectors[column]] += value
+    for at in range(account.active):
+        order = book.active[at]
+        if works(book, order):
+            _count_working(book, order, 1)
+
+
+@compiled
+def _count_working(book: Book, order: int, sign: int) -> None:
+    orders = book.orders
+    rest = orders[order].quantity - orders[order].filled
+    price = book.symbols[orders[order].column].last
+    value = value_of(rest, price) if np.isfinite(price) else 0
+    if orders[order].side > 0:
+        book.account[0].working_buys += sign * value
+    else:
+        book.account[0].working_sells += sign * value
+
+
+@compiled
+def _exposure(book: Book, column: int) -> int:
+    held = projected(book, column)
+    return abs(value_of(held, book.symbols[column].last)) if held != 0 else 0
+
+
+@compiled
+def _cancel(book: Book, now: Moment, order: int, reason: int) -> None:
+    """Cancel an order and keep the tally."""
+    column = book.orders[order].column
+    before = _exposure(book, column)
+    _count_working(book, order, -1)
+    end_order(book, order, CANCELLED, reason)
+    change = _exposure(book, column) - before
+    book.account[0].gross += change
+    book.sector_gross[now.sectors[column]] += change
+
+
+@compiled
+def _cancel_symbol(book: Book, now: Moment, column: int, reason: int) -> None:
+    if book.symbols[column].working_buys == 0 and book.symbols[column].working_sells == 0:
+        return
+    for at in range(book.account[0].active):
+        order = book.active[at]
+        if works(book, order) and book.orders[order].column == column:
+            _cancel(book, now, order, reason)
+
+
+@compiled
+def halt(book: Book, now: Moment) -> None:
+    """Stop every increase: cancel the working orders that would open or increase a position."""
+    book.account[0].halted = 1
+    orders = book.orders
+    for at in range(book.account[0].active):
+        order = book.active[at]
+        if not works(book, order):
+            continue
+        side, column = orders[order].side, orders[order].column
+        standing = book.symbols[column].position
+        for before in range(at):
+            other = book.active[before]
+            if works(book, other) and orders[other].column == column and orders[other].side == side:
+                standing += side * (orders[other].quantity - orders[other].filled)
+        rest = orders[order].quantity - orders[order].filled
+        if side * standing >= 0 or rest > abs(standing):
+            _cancel(book, now, order, DRAWDOWN_HALT)
+
+
+@compiled
+def _add_order(
+    book: Book,
+    row: int,
+    column: int,
+    side: int,
+    quantity: int,
+    kind: int,
+    time: int,
+    limit: float,
+    stop: float,
+    status: int,
+    reason: int,
+) -> int:
+    """Write an order into the ledger; return its number."""
+    order = book.account[0].orders
+    book.account[0].orders = order + 1
+    orders = book.orders
+    orders[order].row = row
+    orders[order].column = column
+    orders[order].side = side
+    orders[order].type = kind
+    orders[order].time = time
+    orders[order].status = status
+    orders[order].reason = reason
+    orders[order].triggered = 0
+    orders[order].quantity = quantity
+    orders[order].filled = 0
+    orders[order].looked_at = -1
+    orders[order].limit = limit
+    orders[order].stop = stop
+    orders[order].volatility = np.nan
+    orders[order].dollar_volume = np.nan
+    return int(order)
+
+
+@compiled
+def _accept(book: Book, now: Moment, bar: Bar, order: int) -> None:
+    """Let an order work from the next bar on."""
+    orders = book.orders
+    column = orders[order].column
+    if len(bar.volatility) > 0:
+        orders[order].volatility = bar.volatility[column]
+        orders[order].dollar_volume = bar.dollar_volume[column]
+    before = _exposure(book, column)
+    if orders[order].side > 0:
+        book.symbols[column].working_buys += orders[order].quantity
+    else:
+        book.symbols[column].working_sells += orders[order].quantity
+    change = _exposure(book, column) - before
+    book.account[0].gross += change
+    book.sector_gross[now.sectors[column]] += change
+    _count_working(book, order, 1)
+    book.account[0].trades_today += 1
+    book.active[book.account[0].active] = order
+    book.account[0].active += 1
+
+
+@compiled
+def _submit(
+    book: Book,
+    rules: Rules,
+    limits: Limits,
+    now: Moment,
+    bar: Bar,
+    column: int,
+    side: int,
+    quantity: int,
+    kind: int,
+    time: int,
+    limit: float,
+    stop: float,
+) -> None:
+    """Check an order and accept what the limits leave of it."""
+    working = book.symbols[column].working_buys if side > 0 else book.symbols[column].working_sells
+    standing = book.symbols[column].position + side * working
+    reducing = min(quantity, abs(standing)) if side * standing < 0 else 0
+    increase = quantity - reducing
+    cut, halts = 0, False
+    if increase > 0:
+        increase, cut, halts = check_increase(
+            book, rules, limits, now, column, side, reducing, increase
+        )
+    left = reducing + increase
+    status = ACCEPTED if left > 0 else REJECTED
+    size = left if left > 0 else quantity
+    order = _add_order(book, now.row, column, side, size, kind, time, limit, stop, status, cut)
+    if left > 0:
+        _accept(book, now, bar, order)
+    if halts:
+        halt(book, now)
+
+
+@compiled
+def _reject(book: Book, rules: Rules, now: Moment, asked: Records, at: int, reason: int) -> None:
+    """Write down an instruction that cannot be followed at all."""
+    if asked[at].kind == TARGET:
+        _cancel_symbol(book, now, asked[at].column, SUPERSEDED)
+        side = 1 if asked[at].weight > 0.0 else -1
+        kind, time = rules.order_type, rules.order_time
+        quantity, limit, stop = 0, np.nan, np.nan
+    else:
+        side, kind, time = asked[at].side, asked[at].type, asked[at].time
+        quantity, limit, stop = asked[at].quantity, asked[at].limit, asked[at].stop
+    _add_order(
+        book,
+        now.row,
+        asked[at].column,
+        side,
+        quantity,
+        kind,
+        time,
+        limit,
+        stop,
+        REJECTED,
+        reason,
+    )
+
+
+@compiled
+def _wanted_change(book: Book, rules: Rules, now: Moment, column: int, weight: float) -> int:
+    """Return the signed micro-shares that lead from the position to a target weight."""
+    if rules.cash_account and weight < 0.0:
+        weight = 0.0
+    base = book.account[0].initial if rules.initial_base else now.equity
+    wanted = whole_lots(weight * base / now.closes[column], rules.lot)
+    change = wanted - book.symbols[column].position
+    if wanted != 0 and abs(change) * now.closes[column] < rules.min_trade:
+        return 0
+    return int(change)
+
+
+@compiled
+def _follow(
+    book: Book,
+    rules: Rules,
+    limits: Limits,
+    now: Moment,
+    bar: Bar,
+    asked: Records,
+    at: int,
+    change: int,
+) -> None:
+    """Turn a target or an order into an order of the market."""
+    column = asked[at].column
+    if asked[at].kind != TARGET:
+        quantity = (asked[at].quantity // rules.lot) * rules.lot
+        if quantity > 0:
+            _submit(
+                book,
+                rules,
+                limits,
+                now,
+                bar,
+                column,
+                asked[at].side,
+                quantity,
+                asked[at].type,
+                asked[at].time,
+                asked[at].limit,
+                asked[at].stop,
+            )
+        return
+    _cancel_symbol(book, now, column, SUPERSEDED)
+    if change == 0:
+        return
+    side = 1 if change > 0 else -1
+    price = now.closes[column]
+    limit, stop = np.nan, np.nan
+    kind = rules.order_type
+    if kind >= STOP:
+        stop = price * (1.0 + side * rules.stop_offset)
+        price = stop
+    if kind != MARKET and kind != STOP:
+        limit = price * (1.0 - side * rules.limit_offset)
+    _submit(
+        book,
+        rules,
+        limits,
+        now,
+        bar,
+        column,
+        side,
+        abs(change),
+        kind,
+        rules.order_time,
+        limit,
+        stop,
+    )
+
+
+@compiled
+def _protect(book: Book, limits: Limits, now: Moment, bar: Bar) -> None:
+    """Close the positions that hit their stop loss or take profit."""
+    for column in range(len(book.symbols)):
+        held = book.symbols[column].position
+        if held == 0 or book.symbols[column].basis == 0:
+            continue
+        if not has_bar(bar.open, bar.high, bar.low, bar.close, column):
+            continue
+        ratio = now.closes[column] / (float(book.symbols[column].basis) / float(held))
+        gain = ratio - 1.0 if held > 0 else 1.0 - ratio
+        reason, limit = 0, 0.0
+        if limits.stop_loss >= 0.0 and gain <= -limits.stop_loss:
+            reason, limit = STOP_LOSS, limits.stop_loss
+        elif limits.take_profit >= 0.0 and gain >= limits.take_profit:
+            reason, limit = TAKE_PROFIT, limits.take_profit
+        if reason == 0:
+            continue
+        _cancel_symbol(book, now, column, SUPERSEDED)
+        side = -1 if held > 0 else 1
+        order = _add_order(
+            book,
+            now.row,
+            column,
+            side,
+            abs(held),
+            MARKET,
+            DAY,
+            np.nan,
+            np.nan,
+            ACCEPTED,
+            reason,
+        )
+        _accept(book, now, bar, order)
+        record_event(book, now.row, column, reason, EXIT, gain, limit, abs(held), abs(held))
+
+
+@compiled
+def _watch_drawdown(book: Book, limits: Limits, now: Moment, reset: bool) -> None:
+    account = book.account[0]
+    if reset:
+        account.halted = 0
+        account.peak = now.equity
+    account.peak = max(account.peak, now.equity)
+    if limits.drawdown < 0.0 or account.halted != 0:
+        return
+    drawdown = 1.0 - now.equity / account.peak
+    if drawdown >= limits.drawdown:
+        record_event(book, now.row, -1, DRAWDOWN_HALT, HALTING, drawdown, limits.drawdown, 0, 0)
+        halt(book, now)
+
+
+@compiled
+def decide_row(
+    book: Book,
+    rules: Rules,
+    limits: Limits,
+    now: Moment,
+    bar: Bar,
+    asked: Records,
+    first: int,
+    end: int,
+    reset: bool,
+) -> int:
+    """Carry out step 5 of a row: breaker, exits, instructions `first .. end`; return the equity.
+
+    Parameters
+    ----------
+    now : the present; its equity is that of step 4
+    reset : whether the breaker is reset before anything else
+    """
+    exits = limits.stop_loss >= 0.0 or limits.take_profit >= 0.0
+    if first == end and not exits and limits.drawdown < 0.0 and not reset:
+        book.account[0].peak = max(book.account[0].peak, now.equity)
+        return now.equity
+    _tally(book, now)
+    _watch_drawdown(book, limits, now, reset)
+    placed = book.account[0].orders
+    if exits:
+        _protect(book, limits, now, bar)
+    exited = book.account[0].orders
+    for at in range(first, end):
+        if asked[at].kind == CANCEL and not _left(book, asked[at].column, placed, exited):
+            _cancel_symbol(book, now, asked[at].column, CANCEL_ASKED)
+    changes = np.zeros(end - first, dtype=np.int64)
+    possible = np.zeros(end - first, dtype=np.int8)
+    for at in range(first, end):
+        column = asked[at].column
+        if asked[at].kind == CANCEL or _left(book, column, placed, exited):
+            continue
+        possible[at - first] = 2
+        if book.symbols[column].dead:
+            possible[at - first] = DELISTED + 2
+        elif not has_bar(bar.open, bar.high, bar.low, bar.close, column):
+            possible[at - first] = NO_BAR + 2
+        elif asked[at].kind == TARGET:
+            changes[at - first] = _wanted_change(book, rules, now, column, asked[at].weight)
+    for side in (-1, 1):
+        for at in range(first, end):
+            if possible[at - first] == 0:
+                continue
+            if _side_of(asked, at, changes[at - first], possible[at - first] > 2) != side:
+                continue
+            if possible[at - first] > 2:
+                _reject(book, rules, now, asked, at, possible[at - first] - 2)
+            else:
+                _follow(book, rules, limits, now, bar, asked, at, changes[at - first])
+    sweep_active(book)
+    if rules.timing == SAME_CLOSE:
+        match_same_close(book, rules, now.row, bar.high, bar.low, bar.close, bar.volume)
+        return equity_of(book)
+    return now.equity
+
+
+@compiled
+def _left(book: Book, column: int, placed: int, exited: int) -> bool:
+    """Tell whether this row's exits close the position of a symbol."""
+    found = False
+    for order in range(placed, exited):
+        found = found or book.orders[order].column == column
+    return found
+
+
+@compiled
+def _side_of(asked: Records, at: int, change: int, impossible: bool) -> int:
+    """Return the side that an instruction is looked at with; no change goes with the buys."""
+    if asked[at].kind != TARGET:
+        return int(asked[at].side)
+    if impossible:
+        return 1 if asked[at].weight > 0.0 else -1
+    return -1 if change < 0 else 1
