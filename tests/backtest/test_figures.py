@@ -1,10 +1,14 @@
 import json
+from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from trading.backtest.figures import describe
-from trading.backtest.metrics import summarize
+from trading.backtest.figures import Figures, describe
+from trading.backtest.metrics import Performance, summarize
+from trading.backtest.relative import Relative
+from trading.backtest.trade_statistics import TradeStatistics
 from trading.errors import DataError
 
 RETURNS = np.random.default_rng(2).normal(0.0005, 0.01, 200)
@@ -51,3 +55,10 @@ def test_bad_series_are_refused():
         describe(RETURNS, DATES[1:])
     with pytest.raises(DataError, match="one series of exposures"):
         describe(RETURNS, DATES, exposure=np.ones((2, 2)))
+
+
+@pytest.mark.parametrize("record", [Figures, Performance, Relative, TradeStatistics])
+def test_every_figure_is_defined_in_the_document(record):
+    document = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    names = {field.name for field in fields(record)} - {"performance"}
+    assert {name for name in names if f"`{name}`" not in document} == set()
