@@ -83,7 +83,11 @@ class BaseStrategy(ABC):
     @property
     @abstractmethod
     def lookback(self) -> int:
-        """How many bars `analyze` needs to answer as it would with all of history."""
+        """How many bars `analyze` needs to answer as it would with all of history.
+
+        It is given so many and no more, in a backtest as in a session. A strategy that is no
+        `PanelStrategy` is not asked before there are so many.
+        """
 
     @abstractmethod
     async def analyze(self, market_data: MarketData) -> Iterable[Signal]:

@@ -60,9 +60,9 @@ class Signal:
             raise SignalError(f"a signal needs a symbol, got {self.symbol!r}")
         if not isinstance(self.timestamp, datetime) or self.timestamp.tzinfo is None:
             raise SignalError(f"{self.symbol}: the timestamp {self.timestamp!r} has no time zone")
-        if self.action not in CODES:
+        if not isinstance(self.action, Action):
             raise SignalError(
-                f"{self.symbol}: the action must be BUY, SELL or HOLD, got {self.action!r}"
+                f"{self.symbol}: the action must be Action.BUY, SELL or HOLD, got {self.action!r}"
             )
         if isinstance(self.strength, bool) or not isinstance(
             self.strength, int | float | np.floating

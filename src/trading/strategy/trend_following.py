@@ -41,8 +41,8 @@ class TrendFollowingParameters(Parameters):
 class TrendFollowing(PanelStrategy):
     """Long while the average of the last `short_ma` adjusted closes exceeds that of `long_ma`.
 
-    Simple averages. Flat otherwise, also where both are equal. An average with a missing close in its window is not
-    known, and nothing is done until it is again; then the wish is stated anew.
+    Simple averages. Flat otherwise, also where both are equal. An average with a missing close in
+    its window is not known, and nothing is done until it is again; then the wish is stated anew.
 
     References
     ----------
