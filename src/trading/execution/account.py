@@ -77,6 +77,28 @@ class Account:
         self._basis: dict[str, int] = {}
         self._known: dict[str, list[Any]] = {}
 
+    @classmethod
+    def opening(
+        cls, cash: Decimal, positions: Iterable[Position], counted: Iterable[Fill | Activity] = ()
+    ) -> Self:
+        """Return an account that takes over positions; what they cost counts as paid in.
+
+        Parameters
+        ----------
+        cash : USD besides the positions
+        counted : fills and activities that lie behind them, and so never count again
+        """
+        account = cls(cash)
+        for position in positions:
+            basis = to_micros(position.cost_basis)
+            account._quantity[position.symbol] = to_micros(position.quantity)
+            account._basis[position.symbol] = basis
+            account._totals["initial"] += basis
+        for entry in counted:
+            account._remember(entry)
+        account.check()
+        return account
+
     @property
     def initial_cash(self) -> Decimal:
         """USD at the start."""

@@ -1,6 +1,6 @@
 """An append-only file of JSON lines that survives the death of its writer at any moment.
 
-Every line carries its number and a checksum. What `append` has returned for is on the disk. A line
+Every line carries its number and a checksum. What `append` has returned for is kept. A line
 that the writer died in is cut off at the next opening; damage anywhere else is an error.
 """
 
@@ -21,6 +21,11 @@ Entry = Mapping[str, Any]
 class Journal:
     """The file `path`, held by one writer at a time.
 
+    Parameters
+    ----------
+    durable : bring every entry to the disk before `append` returns, so that it outlives a loss of
+        power; without it, an entry outlives the death of the process only
+
     Attributes
     ----------
     entries : what the file held when it was opened, oldest first
@@ -34,8 +39,9 @@ class Journal:
         A line before the last is damaged, or the file cannot be read or written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
         self.path = path
+        self.durable = durable
         self._broken = ""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +84,8 @@ class Journal:
                 "the disk, then try again"
             ) from error
         try:
-            os.fsync(self._file.fileno())
+            if self.durable:
+                os.fsync(self._file.fileno())
         except OSError as error:
             # After a failed fsync nobody knows what the disk holds, so nothing may follow.
             self._broken = f"it could not be brought to the disk ({error}); restart to recover"

@@ -83,12 +83,12 @@ def reconcile(
     problems: list[str] = []
     views = {view.order.client_order_id: view for view in state.open_orders}
     _missed_entries(ours, account, state, missed, problems)
-    for name, view in views.items():
+    for name in views:
         if name not in ours:
             problems.append(f"the broker works order {name!r}, which is not ours; cancel it there")
         elif ours[name].status in FINAL:
             problems.append(f"the broker works order {name}, which we hold as {ours[name].status}")
-    for name, view in (state.looked_up | views).items():
+    for name, view in {**state.looked_up, **views}.items():
         record = ours.get(name)
         if record is None or record.status in FINAL:
             continue
@@ -206,7 +206,7 @@ def _missed_entries(
                         f"{entry.symbol} for order {entry.client_order_id!r}, which is not ours"
                     )
                     continue
-                events = [_fill_event(entry)]
+                events = [fill_event(entry)]
             else:
                 missed.append(entry)
                 events = _restatements(ours, entry) if isinstance(entry, Split) else []
@@ -217,7 +217,8 @@ def _missed_entries(
             problems.append(str(error))
 
 
-def _fill_event(fill: Fill) -> OrderEvent:
+def fill_event(fill: Fill) -> OrderEvent:
+    """Return a fill as an event of its order."""
     return OrderEvent(fill.client_order_id, OrderEventKind.FILL, fill.timestamp, fill=fill)
 
 
