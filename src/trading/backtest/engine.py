@@ -10,7 +10,7 @@ from trading.backtest.replay import replay
 from trading.backtest.result import BacktestResult, StrategyRecord
 from trading.backtest.settings import BacktestSettings
 from trading.errors import ConfigurationError
-from trading.risk.allocation import combine
+from trading.risk.allocation import SleeveTargets, combine
 from trading.risk.sizing import PositionSizer
 from trading.strategy.base import BaseStrategy
 from trading.strategy.runner import StrategyRunner
@@ -63,7 +63,7 @@ async def run(
     for sleeve in sleeves:
         signals = await runner.signals_over(sleeve.strategy, feed.data)
         sized = sleeve.sizer.targets(signals, feed.data, long_only=sleeve.strategy.long_only)
-        targets.append((sleeve.fraction, sized))
+        targets.append(SleeveTargets(sleeve.strategy.strategy_id, sized, sleeve.fraction))
     merged = combine(targets)
     instructions = Instructions.targets(merged.rows, merged.columns, merged.weights)
     records = tuple(StrategyRecord.of(sleeve.strategy, sleeve.fraction) for sleeve in sleeves)
