@@ -1,31 +1,41 @@
 """Compile a function to machine code once per machine.
 
 numba's cache of a function does not notice changes in the functions that it calls. The cache lies
-therefore in a folder named after the sources of every package that holds compiled code.
+therefore in a folder named after the sources of all compiled functions.
 """
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numba
-
-PACKAGES = ("market", "execution", "strategy", "risk", "backtest")
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
+_IMPORTS = re.compile(r"^from (trading[.\w]*) import", re.MULTILINE)
+
+
+def _compiled_sources(root: Path) -> list[Path]:
+    """Return the files with compiled functions, and those that they take names from."""
+    texts = {path: path.read_text(encoding="utf-8") for path in sorted(root.rglob("*.py"))}
+    found = {path for path, text in texts.items() if "from trading.compiled import" in text}
+    for path in sorted(found):
+        modules = _IMPORTS.findall(texts[path])
+        found |= {root.parent / f"{module.replace('.', '/')}.py" for module in modules}
+    return sorted(found & set(texts))
+
+
 def _cache_directory() -> Path:
     root = Path(__file__).parent
-    digest = hashlib.sha256()
-    for package in PACKAGES:
-        for path in sorted((root / package).rglob("*.py")):
-            digest.update(path.relative_to(root).as_posix().encode())
-            digest.update(path.read_bytes())
+    digest = hashlib.sha256(numba.__version__.encode())
+    for path in _compiled_sources(root):
+        digest.update(path.relative_to(root).as_posix().encode())
+        digest.update(path.read_bytes())
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / "trading" / "compiled" / digest.hexdigest()[:16]
 
@@ -37,5 +47,13 @@ if "NUMBA_CACHE_DIR" not in os.environ:
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Return `function` compiled by numba, without the interpreter's lock; division by 0 is NaN."""
-    decorate = partial(numba.njit, cache=True, nogil=True, error_model="numpy")
-    return decorate()(function)
+    return _compile(function)  # type: ignore[no-any-return]
+
+
+def inner(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function that only compiled functions call: it needs no door from Python."""
+    return _compile(function, no_cpython_wrapper=True)  # type: ignore[no-any-return]
+
+
+def _compile(function: Callable[P, R], **options: bool) -> Any:
+    return numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)

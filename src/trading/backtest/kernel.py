@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from trading.compiled import compiled
+from trading.compiled import compiled, inner
 from trading.execution.book import Book, Records
 from trading.execution.costs import Rules, value_of
 from trading.execution.matching import (
@@ -113,14 +113,14 @@ def run_rows(
     return end
 
 
-@compiled
+@inner
 def rows_needed(book: Book, symbols: int, instructions: int) -> int:
     """Return how many rows of each table one more row of the tape can take at most."""
     working = book.account[0].active
     return int(3 * (working + symbols) + 10 * instructions + 16)
 
 
-@compiled
+@inner
 def _room(book: Book) -> int:
     account = book.account[0]
     orders = len(book.orders) - account.orders
@@ -131,7 +131,7 @@ def _room(book: Book) -> int:
     return int(min(min(orders, fills), min(min(closings, events), active)))
 
 
-@compiled
+@inner
 def _open_row(book: Book, rules: Rules, tape: Tape, row: int) -> None:
     """Open a session: borrow fees, then corporate actions."""
     if tape.first[row]:
@@ -142,7 +142,7 @@ def _open_row(book: Book, rules: Rules, tape: Tape, row: int) -> None:
         apply_action(book, rules, row, column, kind, tape.action_values[at])
 
 
-@compiled
+@inner
 def _record(book: Book, curve: Curve, row: int, equity: int) -> None:
     gross, net = 0, 0
     for column in range(len(book.symbols)):

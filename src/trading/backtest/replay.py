@@ -122,7 +122,7 @@ def _tape(
         low=lows,
         close=closes,
         volume=volumes,
-        history=np.ascontiguousarray(data.adjusted_close) if limits.needs_history else nothing,
+        history=_adjusted_closes(feed) if limits.needs_history else nothing,
         volatility=costs[0],
         dollar_volume=costs[1],
         first=sessions.first,
@@ -147,10 +147,11 @@ def cost_inputs(feed: BarFeed) -> tuple[FloatArray, FloatArray]:
     """
     data, sessions = feed.data, feed.sessions
     starts = np.flatnonzero(sessions.first)
-    traded = data.volume * data.close
+    exists = _bar_exists(feed)
+    traded = np.where(exists, data.volume * data.close, np.nan)
     dollars = np.add.reduceat(np.nan_to_num(traded), starts, axis=0)
     dollars[~np.logical_or.reduceat(np.isfinite(traded), starts, axis=0)] = np.nan
-    closes = _session_closes(data.adjusted_close, sessions)
+    closes = _session_closes(_adjusted_closes(feed), sessions)
     returns = np.full(closes.shape, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         returns[1:] = closes[1:] / closes[:-1] - 1.0
@@ -160,6 +161,16 @@ def cost_inputs(feed: BarFeed) -> tuple[FloatArray, FloatArray]:
     for figure in picked:
         figure[known < 0] = np.nan
     return picked[0], picked[1]
+
+
+def _bar_exists(feed: BarFeed) -> npt.NDArray[np.bool_]:
+    data = feed.data
+    return np.isfinite(data.open + data.high + data.low + data.close)
+
+
+def _adjusted_closes(feed: BarFeed) -> FloatArray:
+    """Return adjusted closes `(T, N)`, NaN where a bar does not count."""
+    return np.where(_bar_exists(feed), feed.data.adjusted_close, np.nan)
 
 
 def _session_closes(closes: FloatArray, sessions: Sessions) -> FloatArray:

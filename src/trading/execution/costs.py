@@ -129,7 +129,7 @@ def slippage_of(
     rate = rules.slippage_rate
     shares = quantity / MICRO
     if rules.slippage == VOLUME_SHARE:
-        participation = shares / volume if volume > 0.0 else 1.0
+        participation = min(shares / volume, 1.0) if volume > 0.0 else 1.0
         rate += rules.slippage_coefficient * participation * participation
     elif rules.slippage == SQUARE_ROOT:
         known = dollar_volume >= 1.0 and not np.isinf(dollar_volume)

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from trading.compiled import compiled
+from trading.compiled import compiled, inner
 from trading.execution.accounting import (
     apply_fill,
     charge_borrow,
@@ -97,7 +97,7 @@ def open_session(book: Book, rules: Rules, days: int, month: int) -> None:
         charge_borrow(book, rules.borrow_rate, days)
 
 
-@compiled
+@inner
 def split_symbol(book: Book, rules: Rules, row: int, column: int, ratio: float) -> None:
     """Split a position and the working orders of its symbol."""
     split_position(book, row, column, ratio, rules.lot)
@@ -137,7 +137,7 @@ def apply_action(book: Book, rules: Rules, row: int, column: int, kind: int, val
         book.symbols[column].dead = 1
 
 
-@compiled
+@inner
 def fill_order(
     book: Book,
     rules: Rules,
@@ -151,7 +151,7 @@ def fill_order(
 ) -> None:
     """Fill as much of an order as volume, position and cash allow, at a reference price."""
     orders = book.orders
-    column, side = orders[order].column, orders[order].side
+    column, side = orders[order].column, int(orders[order].side)
     rest = orders[order].quantity - orders[order].filled
     quantity = rest
     if rules.volume_share > 0.0:
@@ -179,7 +179,7 @@ def fill_order(
         orders[order].status = PARTIALLY_FILLED
 
 
-@compiled
+@inner
 def _execute(
     book: Book,
     rules: Rules,
@@ -195,7 +195,7 @@ def _execute(
 ) -> tuple[int, int]:
     """Price and book a fill; return its quantity and why the rest ends (0: it does not)."""
     orders = book.orders
-    column, side = orders[order].column, orders[order].side
+    column, side = orders[order].column, int(orders[order].side)
     price, beyond = reference, 0.0
     if orders[order].type == MARKET or orders[order].type == STOP:
         rate = slippage_of(
@@ -245,11 +245,11 @@ def _execute(
     return quantity, ending
 
 
-@compiled
+@inner
 def _reference_at_open(book: Book, rules: Rules, order: int, price: float) -> float:
     """Return the price at which an order executes at the open; NaN where it does not."""
     orders = book.orders
-    kind, side = orders[order].type, orders[order].side
+    kind, side = orders[order].type, int(orders[order].side)
     if kind == MARKET:
         return price if rules.timing == NEXT_OPEN else np.nan
     if kind >= STOP and orders[order].triggered == 0:
@@ -261,11 +261,11 @@ def _reference_at_open(book: Book, rules: Rules, order: int, price: float) -> fl
     return price if side * (orders[order].limit - price) >= 0.0 else np.nan
 
 
-@compiled
+@inner
 def _reference_in_range(book: Book, order: int, high: float, low: float) -> float:
     """Return the price at which an order executes within the bar; NaN where it does not."""
     orders = book.orders
-    kind, side = orders[order].type, orders[order].side
+    kind, side = orders[order].type, int(orders[order].side)
     if kind == MARKET:
         return np.nan
     if kind >= STOP and orders[order].triggered == 0:
@@ -278,7 +278,7 @@ def _reference_in_range(book: Book, order: int, high: float, low: float) -> floa
         return stop if side * (orders[order].limit - stop) >= 0.0 else np.nan
     if kind == STOP:
         return np.nan
-    limit: float = orders[order].limit
+    limit = float(orders[order].limit)
     touched = low <= limit if side > 0 else high >= limit
     return limit if touched else np.nan
 

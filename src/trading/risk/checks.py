@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from trading.compiled import compiled
+from trading.compiled import compiled, inner
 from trading.execution.book import (
     HALT,
     HALTING,
@@ -115,7 +115,7 @@ def projected(book: Book, column: int) -> int:
     return int(book.symbols[column].position + working)
 
 
-@compiled
+@inner
 def record_event(
     book: Book,
     row: int,
@@ -141,7 +141,7 @@ def record_event(
     events[at].after = after
 
 
-@compiled
+@inner
 def _settle(
     book: Book,
     now: Moment,
@@ -160,7 +160,7 @@ def _settle(
     return after
 
 
-@compiled
+@inner
 def check_increase(
     book: Book,
     rules: Rules,
@@ -230,7 +230,7 @@ def check_increase(
     return increase, cut, halts
 
 
-@compiled
+@inner
 def _exposure_limits(
     book: Book,
     rules: Rules,
@@ -279,7 +279,7 @@ def _exposure_limits(
     return increase, cut, False
 
 
-@compiled
+@inner
 def _portfolio_limits(
     book: Book,
     rules: Rules,
@@ -343,7 +343,7 @@ def _portfolio_limits(
     return increase, cut, False
 
 
-@compiled
+@inner
 def exposure_with(book: Book, now: Moment, at: int, column: int, signed: int) -> float:
     """Return the weight of symbol `at` when `signed` micro-shares of `column` are added."""
     held = projected(book, at)
@@ -354,7 +354,7 @@ def exposure_with(book: Book, now: Moment, at: int, column: int, signed: int) ->
     return value_of(held, book.symbols[at].last) / now.equity
 
 
-@compiled
+@inner
 def concentration_with(book: Book, now: Moment, column: int, signed: int) -> float:
     """Return the Herfindahl index of the projected weights with an order added."""
     total = 0.0
@@ -364,18 +364,18 @@ def concentration_with(book: Book, now: Moment, column: int, signed: int) -> flo
     return total
 
 
-@compiled
+@inner
 def _window(now: Moment, limits: Limits) -> int:
     """Return the first row of `history` whose return is looked at."""
     return max(len(now.history) - limits.window, 1)
 
 
-@compiled
+@inner
 def _return_of(history: FloatArray, row: int, column: int) -> float:
     return float(history[row, column] / history[row - 1, column] - 1.0)
 
 
-@compiled
+@inner
 def portfolio_returns(
     book: Book, limits: Limits, now: Moment, column: int, signed: int, leave_out: bool
 ) -> FloatArray:
@@ -395,7 +395,7 @@ def portfolio_returns(
     return returns
 
 
-@compiled
+@inner
 def correlation_with(book: Book, limits: Limits, now: Moment, column: int, side: int) -> float:
     """Return the correlation of a symbol with the rest of the portfolio; -1 where undefined."""
     rest = portfolio_returns(book, limits, now, column, 0, True)
@@ -423,10 +423,15 @@ def correlation_with(book: Book, limits: Limits, now: Moment, column: int, side:
     return float(side * xy / np.sqrt(xx * yy))
 
 
-@compiled
+@inner
 def value_at_risk_with(book: Book, limits: Limits, now: Moment, column: int, signed: int) -> float:
     """Return the historical one-bar value at risk with an order added, a fraction of equity."""
     returns = portfolio_returns(book, limits, now, column, signed, False)
     if len(returns) < FEWEST_RETURNS:
         return 0.0
-    return max(-float(np.quantile(returns, 1.0 - limits.var_level)), 0.0)
+    ordered = np.sort(returns)
+    place = (len(ordered) - 1) * (1.0 - limits.var_level)
+    below = int(np.floor(place))
+    above = min(below + 1, len(ordered) - 1)
+    quantile = ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+    return max(-float(quantile), 0.0)

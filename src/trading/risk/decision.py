@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from trading.compiled import compiled
+from trading.compiled import compiled, inner
 from trading.execution.book import (
     ACCEPTED,
     CANCEL_ASKED,
@@ -76,7 +76,7 @@ class Bar(NamedTuple):
     dollar_volume: FloatArray
 
 
-@compiled
+@inner
 def _tally(book: Book, now: Moment) -> None:
     """Sum up projected exposures and working orders at the present prices."""
     account = book.account[0]
@@ -96,7 +96,7 @@ def _tally(book: Book, now: Moment) -> None:
             _count_working(book, order, 1)
 
 
-@compiled
+@inner
 def _count_working(book: Book, order: int, sign: int) -> None:
     orders = book.orders
     rest = orders[order].quantity - orders[order].filled
@@ -108,13 +108,13 @@ def _count_working(book: Book, order: int, sign: int) -> None:
         book.account[0].working_sells += sign * value
 
 
-@compiled
+@inner
 def _exposure(book: Book, column: int) -> int:
     held = projected(book, column)
     return abs(value_of(held, book.symbols[column].last)) if held != 0 else 0
 
 
-@compiled
+@inner
 def _cancel(book: Book, now: Moment, order: int, reason: int) -> None:
     """Cancel an order and keep the tally."""
     column = book.orders[order].column
@@ -126,7 +126,7 @@ def _cancel(book: Book, now: Moment, order: int, reason: int) -> None:
     book.sector_gross[now.sectors[column]] += change
 
 
-@compiled
+@inner
 def _cancel_symbol(book: Book, now: Moment, column: int, reason: int) -> None:
     if book.symbols[column].working_buys == 0 and book.symbols[column].working_sells == 0:
         return
@@ -136,7 +136,7 @@ def _cancel_symbol(book: Book, now: Moment, column: int, reason: int) -> None:
             _cancel(book, now, order, reason)
 
 
-@compiled
+@inner
 def halt(book: Book, now: Moment) -> None:
     """Stop every increase: cancel the working orders that would open or increase a position."""
     book.account[0].halted = 1
@@ -156,7 +156,7 @@ def halt(book: Book, now: Moment) -> None:
             _cancel(book, now, order, DRAWDOWN_HALT)
 
 
-@compiled
+@inner
 def _add_order(
     book: Book,
     row: int,
@@ -192,7 +192,7 @@ def _add_order(
     return int(order)
 
 
-@compiled
+@inner
 def _accept(book: Book, now: Moment, bar: Bar, order: int) -> None:
     """Let an order work from the next bar on."""
     orders = book.orders
@@ -214,7 +214,7 @@ def _accept(book: Book, now: Moment, bar: Bar, order: int) -> None:
     book.account[0].active += 1
 
 
-@compiled
+@inner
 def _submit(
     book: Book,
     rules: Rules,
@@ -249,7 +249,7 @@ def _submit(
         halt(book, now)
 
 
-@compiled
+@inner
 def _reject(book: Book, rules: Rules, now: Moment, asked: Records, at: int, reason: int) -> None:
     """Write down an instruction that cannot be followed at all."""
     if asked[at].kind == TARGET:
@@ -275,7 +275,7 @@ def _reject(book: Book, rules: Rules, now: Moment, asked: Records, at: int, reas
     )
 
 
-@compiled
+@inner
 def _wanted_change(book: Book, rules: Rules, now: Moment, column: int, weight: float) -> int:
     """Return the signed micro-shares that lead from the position to a target weight."""
     if rules.cash_account and weight < 0.0:
@@ -283,12 +283,12 @@ def _wanted_change(book: Book, rules: Rules, now: Moment, column: int, weight: f
     base = book.account[0].initial if rules.initial_base else now.equity
     wanted = whole_lots(weight * base / now.closes[column], rules.lot)
     change = wanted - book.symbols[column].position
-    if wanted != 0 and abs(change) * now.closes[column] < rules.min_trade:
+    if wanted != 0 and value_of(abs(change), now.closes[column]) < rules.min_trade:
         return 0
     return int(change)
 
 
-@compiled
+@inner
 def _follow(
     book: Book,
     rules: Rules,
@@ -301,53 +301,32 @@ def _follow(
 ) -> None:
     """Turn a target or an order into an order of the market."""
     column = asked[at].column
-    if asked[at].kind != TARGET:
-        quantity = (asked[at].quantity // rules.lot) * rules.lot
-        if quantity > 0:
-            _submit(
-                book,
-                rules,
-                limits,
-                now,
-                bar,
-                column,
-                asked[at].side,
-                quantity,
-                asked[at].type,
-                asked[at].time,
-                asked[at].limit,
-                asked[at].stop,
-            )
-        return
-    _cancel_symbol(book, now, column, SUPERSEDED)
-    if change == 0:
-        return
-    side = 1 if change > 0 else -1
-    price = now.closes[column]
-    limit, stop = np.nan, np.nan
-    kind = rules.order_type
-    if kind >= STOP:
+    if asked[at].kind == TARGET:
+        _cancel_symbol(book, now, column, SUPERSEDED)
+        side, quantity = (1 if change > 0 else -1), abs(change)
+        kind, time = rules.order_type, rules.order_time
+        limit, stop = _policy_prices(rules, now.closes[column], side)
+    else:
+        side, quantity = int(asked[at].side), (asked[at].quantity // rules.lot) * rules.lot
+        kind, time = int(asked[at].type), int(asked[at].time)
+        limit, stop = asked[at].limit, asked[at].stop
+    if quantity > 0:
+        _submit(book, rules, limits, now, bar, column, side, quantity, kind, time, limit, stop)
+
+
+@inner
+def _policy_prices(rules: Rules, close: float, side: int) -> tuple[float, float]:
+    """Return limit and stop of an order by policy; NaN where its type has none."""
+    price, limit, stop = close, np.nan, np.nan
+    if rules.order_type >= STOP:
         stop = price * (1.0 + side * rules.stop_offset)
         price = stop
-    if kind != MARKET and kind != STOP:
+    if rules.order_type not in (MARKET, STOP):
         limit = price * (1.0 - side * rules.limit_offset)
-    _submit(
-        book,
-        rules,
-        limits,
-        now,
-        bar,
-        column,
-        side,
-        abs(change),
-        kind,
-        rules.order_time,
-        limit,
-        stop,
-    )
+    return limit, stop
 
 
-@compiled
+@inner
 def _protect(book: Book, limits: Limits, now: Moment, bar: Bar) -> None:
     """Close the positions that hit their stop loss or take profit."""
     for column in range(len(book.symbols)):
@@ -384,7 +363,7 @@ def _protect(book: Book, limits: Limits, now: Moment, bar: Bar) -> None:
         record_event(book, now.row, column, reason, EXIT, gain, limit, abs(held), abs(held))
 
 
-@compiled
+@inner
 def _watch_drawdown(book: Book, limits: Limits, now: Moment, reset: bool) -> None:
     account = book.account[0]
     if reset:
@@ -393,7 +372,7 @@ def _watch_drawdown(book: Book, limits: Limits, now: Moment, reset: bool) -> Non
     account.peak = max(account.peak, now.equity)
     if limits.drawdown < 0.0 or account.halted != 0:
         return
-    drawdown = 1.0 - now.equity / account.peak
+    drawdown = 1.0 - now.equity / account.peak if account.peak > 0 else 0.0
     if drawdown >= limits.drawdown:
         record_event(book, now.row, -1, DRAWDOWN_HALT, HALTING, drawdown, limits.drawdown, 0, 0)
         halt(book, now)
@@ -461,7 +440,7 @@ def decide_row(
     return now.equity
 
 
-@compiled
+@inner
 def _left(book: Book, column: int, placed: int, exited: int) -> bool:
     """Tell whether this row's exits close the position of a symbol."""
     found = False
@@ -470,7 +449,7 @@ def _left(book: Book, column: int, placed: int, exited: int) -> bool:
     return found
 
 
-@compiled
+@inner
 def _side_of(asked: Records, at: int, change: int, impossible: bool) -> int:
     """Return the side that an instruction is looked at with; no change goes with the buys."""
     if asked[at].kind != TARGET:
