@@ -108,7 +108,8 @@ def _market(random: Random, rows: int, columns: int, per_session: int) -> Market
         np.array(dates, dtype="datetime64[D]"),
         NAMES[:columns],
         **stacked,
-        adjusted_close=stacked["close"].copy(),
+        adjusted_close=stacked["close"]
+        * np.linspace(random.choice([0.7, 1.0]), 1.0, rows)[:, None],
         interval=BarInterval.DAY if per_session == 1 else BarInterval.HOUR,
     )
 
@@ -178,15 +179,16 @@ def _corporate_actions(random: Random, data: MarketData) -> tuple[CorporateActio
     for _ in range(random.choice([0, 0, 1, 3, 6])):
         kind = random.choices(list(VALUES), [4, 4, 1])[0]
         day = first + timedelta(days=random.randint(-2, (last - first).days + 2))
-        found.append(
-            CorporateAction(random.choice(data.symbols), day, kind, random.choice(VALUES[kind]))
-        )
+        column, size = random.randrange(len(data.symbols)), random.choice(VALUES[kind])
+        if kind is CorporateActionType.DIVIDEND:
+            size *= _known_price(data, len(data.timestamps) - 1, column)
+        found.append(CorporateAction(data.symbols[column], day, kind, size))
     return tuple(found)
 
 
 VALUES = {
     CorporateActionType.SPLIT: (2.0, 0.5, 1.5, 0.1, 3.0, 1 / 3, 0.001, 20.0),
-    CorporateActionType.DIVIDEND: (0.01, 0.37, 1.0, 1 / 7),
+    CorporateActionType.DIVIDEND: (0.0001, 0.003, 0.01, 1 / 7),
     CorporateActionType.DELISTING: (-1.0, -0.3, 0.0, 0.25),
 }
 WEIGHTS = (0.0, 0.0, 0.1, 0.25, 0.25, 0.5, 0.5, 1.0, 1.3, -0.1, -0.5, -1.0)

@@ -26,7 +26,7 @@ def slippage_rate(
         return linear
     shares = quantity / MICRO
     if settings.model == "volume_share":
-        participation = shares / volume if volume > 0.0 else 1.0
+        participation = min(shares / volume, 1.0) if volume > 0.0 else 1.0
         return linear + settings.coefficient * participation * participation
     sigma = UNKNOWN_VOLATILITY if volatility is None else volatility
     participation = MOST_PARTICIPATION

@@ -208,33 +208,33 @@ class ReferenceEngine:
         assert isinstance(one, Target)
         if not self._tradable(one.row, one.column):
             return one.weight <= 0.0
-        return self._wanted(one, base) < self.account.positions[one.column].quantity
+        return self._change(one, base) < 0
 
     def _tradable(self, row: int, column: int) -> bool:
         return column not in self._delisted and self.market.bars[row][column] is not None
 
-    def _wanted(self, target: Target, base: int) -> int:
+    def _change(self, target: Target, base: int) -> int:
+        """What a target buys (sells: negative); a change that is too small is none."""
         bar = self.market.bars[target.row][target.column]
         assert bar is not None
         weight = target.weight
         if self._execution.account == "cash":
             weight = max(weight, 0.0)
-        return truncated(weight * base / bar.close, self._lot)
+        wanted = truncated(weight * base / bar.close, self._lot)
+        delta = wanted - self.account.positions[target.column].quantity
+        small = value(abs(delta), bar.close) < self._execution.min_trade_usd * MICRO
+        return 0 if small and wanted != 0 else delta
 
     def _order_for_target(self, target: Target, base: int) -> OrderEntry | None:
-        row, column, policy = target.row, target.column, self._execution.order
+        row, column = target.row, target.column
         bar = self.market.bars[row][column]
         if bar is None or column in self._delisted:
-            return self._new_order(row, column, Side.SELL if target.weight <= 0.0 else Side.BUY, 0)
-        wanted = self._wanted(target, base)
-        delta = wanted - self.account.positions[column].quantity
-        small = value(abs(delta), bar.close) < self._execution.min_trade_usd * MICRO
-        if delta == 0 or (small and wanted != 0):
+            return self._by_policy(row, column, -1 if target.weight <= 0.0 else 1, 0)
+        delta = self._change(target, base)
+        if delta == 0:
             return None
-        side = Side.BUY if delta > 0 else Side.SELL
-        order = self._new_order(row, column, side, abs(delta))
-        order.type = OrderType(policy.type.upper())
-        order.time = TimeInForce(policy.time_in_force)
+        order = self._by_policy(row, column, delta, abs(delta))
+        policy = self._execution.order
         better = 1.0 - order.sign * (policy.limit_offset_bps * 1e-4)
         if order.type in (OrderType.STOP, OrderType.STOP_LIMIT):
             order.stop = bar.close * (1.0 + order.sign * (policy.stop_offset_bps * 1e-4))
@@ -244,8 +244,17 @@ class ReferenceEngine:
             order.limit = order.stop * better
         return order
 
+    def _by_policy(self, row: int, column: int, delta: int, quantity: int) -> OrderEntry:
+        policy = self._execution.order
+        order = self._new_order(row, column, Side.BUY if delta > 0 else Side.SELL, quantity)
+        order.type = OrderType(policy.type.upper())
+        order.time = TimeInForce(policy.time_in_force)
+        return order
+
     def _requested(self, one: OrderRequest) -> OrderEntry | None:
-        quantity = floor_lot(one.quantity, self._lot)
+        quantity = one.quantity
+        if self._tradable(one.row, one.column):
+            quantity = floor_lot(quantity, self._lot)
         if quantity == 0:
             return None
         order = self._new_order(one.row, one.column, one.side, quantity)
@@ -267,7 +276,7 @@ class ReferenceEngine:
             self._reject(order, reason)
         else:
             order.quantity = quantity
-            self._accept(order)
+            self._accept(order, reason)
 
     def _reject(self, order: OrderEntry, reason: str) -> None:
         order.number = len(self.ledger.orders)

@@ -42,7 +42,7 @@ class OrderEntry:
 
     def end(self, status: OrderStatus, reason: str = "") -> None:
         """Leave the book."""
-        self.status, self.reason = status, reason
+        self.status, self.reason = status, reason or self.reason
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class ClosingEntry:
 
 @dataclass(frozen=True)
 class RiskEntry:
-    """A limit that tripped; micro-shares of the whole order; column -1 is the account."""
+    """A limit that tripped; micro-shares of what increases; column -1 is the account."""
 
     row: int
     column: int

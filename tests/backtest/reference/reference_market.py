@@ -24,7 +24,8 @@ class Bar:
     high: float
     low: float
     close: float
-    volume: float
+    volume: float | None
+    adjusted_close: float
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Market:
         self.symbols = data.symbols
         self.dates: list[date] = data.sessions.astype("datetime64[D]").tolist()
         fields = [
-            getattr(data, name).tolist() for name in ("open", "high", "low", "close", "volume")
+            getattr(data, name).tolist()
+            for name in ("open", "high", "low", "close", "volume", "adjusted_close")
         ]
         self.bars: list[list[Bar | None]] = [
             [_bar(*(field[row][column] for field in fields)) for column in range(len(self.symbols))]
@@ -84,19 +86,22 @@ class Market:
         """The bar's return from the bar before; None where either is missing."""
         if row == 0:
             return None
-        now, before = self.bars[row][column], self.bars[row - 1][column]
-        return None if now is None or before is None else now.close / before.close - 1.0
+        before, now = self.bars[row - 1][column], self.bars[row][column]
+        if before is None or now is None:
+            return None
+        return _return(before.adjusted_close, now.adjusted_close)
 
     def daily(self, row: int, column: int) -> tuple[list[float | None], list[float | None]]:
-        """Closes and dollar volumes of the sessions that have ended at `row`."""
+        """Adjusted closes and dollar volumes of the sessions that have ended at `row`."""
         closes: list[float | None] = []
         volumes: list[float | None] = []
         for t in range(row + 1):
             if self.is_first(t):
                 close, traded = None, None
             bar = self.bars[t][column]
-            if bar is not None:
-                close = bar.close
+            if bar is not None and isfinite(bar.adjusted_close):
+                close = bar.adjusted_close
+            if bar is not None and bar.volume is not None:
                 traded = (traded or 0.0) + bar.close * bar.volume
             if self.is_last(t):
                 closes.append(close)
@@ -117,9 +122,9 @@ class Market:
 def _known_returns(closes: list[float | None]) -> list[float]:
     known = []
     for k in range(max(len(closes) - STATISTICS_WINDOW, 1), len(closes)):
-        now, before = closes[k], closes[k - 1]
-        if now is not None and before is not None:
-            known.append(now / before - 1.0)
+        found = _return(closes[k - 1], closes[k])
+        if found is not None:
+            known.append(found)
     return known
 
 
@@ -128,7 +133,16 @@ def _deviation(values: list[float]) -> float:
     return sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1))
 
 
-def _bar(opened: float, high: float, low: float, close: float, volume: float) -> Bar | None:
+def _bar(
+    opened: float, high: float, low: float, close: float, volume: float, adjusted: float
+) -> Bar | None:
     if not all(isfinite(price) for price in (opened, high, low, close)):
         return None
-    return Bar(opened, high, low, close, 0.0 if volume != volume else volume)
+    return Bar(opened, high, low, close, volume if isfinite(volume) else None, adjusted)
+
+
+def _return(before: float | None, now: float | None) -> float | None:
+    """The simple return between two adjusted closes; None where either is not known."""
+    if before is None or now is None or not (isfinite(before) and isfinite(now)):
+        return None
+    return now / before - 1.0

@@ -155,7 +155,7 @@ class Exchange:
         quantity = order.remaining
         share = self._settings.max_volume_share
         if share is not None:
-            most = truncated(share * self._bar(order).volume * 1e6, self._lot)
+            most = truncated(share * (self._bar(order).volume or 0.0) * 1e6, self._lot)
             quantity = min(quantity, most - self._taken.get(order.column, 0))
         if self._settings.account == "cash" and order.side is Side.SELL:
             quantity = min(quantity, self._account.positions[order.column].quantity)
@@ -179,7 +179,7 @@ class Exchange:
             self._settings.slippage,
             quantity,
             reference,
-            bar.volume,
+            bar.volume or 0.0,
             order.volatility,
             order.dollar_volume,
         )

@@ -80,7 +80,7 @@ class RiskDesk:
         limit = self._settings.max_drawdown
         drawdown = 1.0 - equity / self._peak if self._peak > 0 else 0.0
         if limit is not None and drawdown >= limit and not self.halted:
-            self._record(-1, "max_drawdown", "halted", drawdown, limit, 0, 0)
+            self._record(-1, "drawdown_halt", "halted", drawdown, limit, 0, 0)
             self.halt()
 
     def halt(self) -> None:
@@ -110,33 +110,31 @@ class RiskDesk:
         return Proposal(column, side, quantity - increase, increase)
 
     def admit(self, proposal: Proposal) -> tuple[int, str]:
-        """Return the quantity that passes, and why there is none if there is none."""
+        """Return the quantity that passes, and the last limit that took something from it."""
         reducing, increase = proposal.reducing, proposal.increase
+        reason = ""
         if increase == 0:
-            return reducing, ""
+            return reducing, reason
         for name, action, check in self._checks():
             allowed, found, limit = check(proposal, increase)
             if allowed >= increase:
                 continue
-            before = reducing + increase
             if action == "resize" and allowed > 0:
-                self._record(
-                    proposal.column, name, "resized", found, limit, before, reducing + allowed
-                )
-                increase = allowed
+                self._record(proposal.column, name, "resized", found, limit, increase, allowed)
+                increase, reason = allowed, name
                 continue
             outcome = "halted" if action == "halt" else "rejected"
-            self._record(proposal.column, name, outcome, found, limit, before, reducing)
+            self._record(proposal.column, name, outcome, found, limit, increase, 0)
             if action == "halt":
                 self.halt()
             return reducing, name
-        return reducing + increase, ""
+        return reducing + increase, reason
 
     def _checks(self) -> list[tuple[str, str, "Check"]]:
         limits = self._settings
         checks: list[tuple[str, str, Check]] = [
-            ("no_equity", "reject", self._no_equity),
             ("halted", "reject", self._halted),
+            ("no_equity", "reject", self._no_equity),
         ]
         for name, limit, check in (
             ("max_daily_trades", limits.max_daily_trades, self._daily_trades),
@@ -290,7 +288,7 @@ class RiskDesk:
     def record_exit(self, column: int, limit: str, gain: float, limit_value: float) -> None:
         """A stop loss or take profit that closes a position."""
         quantity = abs(self._account.positions[column].quantity)
-        self._record(column, limit, "exit", gain, limit_value, quantity, 0)
+        self._record(column, limit, "exit", gain, limit_value, quantity, quantity)
 
 
 Verdict = tuple[int, float, float]
