@@ -226,9 +226,9 @@ class Exchange:
         """Restate the working orders of a symbol that splits."""
         for order in self._working():
             if order.column == column:
-                order.quantity = floor_lot(round(order.quantity * ratio), self._lot)
                 order.remaining = floor_lot(round(order.remaining * ratio), self._lot)
                 order.filled = round(order.filled * ratio)
+                order.quantity = order.filled + order.remaining
                 order.limit /= ratio
                 order.stop /= ratio
                 if order.remaining == 0:
