@@ -64,8 +64,9 @@ class Signal:
             raise SignalError(
                 f"{self.symbol}: the action must be Action.BUY, SELL or HOLD, got {self.action!r}"
             )
-        if isinstance(self.strength, bool) or not isinstance(
-            self.strength, int | float | np.floating
+        if type(self.strength) is not float and (
+            isinstance(self.strength, bool)
+            or not isinstance(self.strength, (int, float, np.floating))
         ):
             raise SignalError(
                 f"{self.symbol}: the strength must be a number, got {self.strength!r}"

@@ -21,6 +21,10 @@ R = TypeVar("R")
 GRACE_SECONDS = 0.05
 
 
+class StrategyHangs(StrategyFailure):
+    """The strategy has not answered in time, or not come back from an earlier call."""
+
+
 class _Expired(Exception):
     """Nobody waits any longer."""
 
@@ -60,9 +64,7 @@ class Worker:
             The heartbeat is older than `limit` seconds. Or an earlier job has still not come back.
         """
         if self.busy:
-            raise StrategyFailure(
-                f"{self.strategy_id} hangs: an earlier call has not come back yet"
-            )
+            raise StrategyHangs(f"{self.strategy_id} hangs: an earlier call has not come back yet")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[R] = loop.create_future()
         self.busy, self.heartbeat = True, time.monotonic()
@@ -82,7 +84,7 @@ class Worker:
             return await done
         except _Expired:
             await self._interrupt()
-            raise StrategyFailure(
+            raise StrategyHangs(
                 f"{self.strategy_id} has not answered within {limit:g} s; "
                 "it hangs or needs a larger time-out"
             ) from None
