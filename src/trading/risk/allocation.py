@@ -36,7 +36,7 @@ class SleeveTargets:
     Raises
     ------
     RiskError
-        The fraction is out of bounds, or `held` has a column that is missing or not finite.
+        The fraction is out of bounds, or `held` is not finite.
     """
 
     strategy_id: str
@@ -50,14 +50,8 @@ class SleeveTargets:
                 f"{self.strategy_id}: a fraction of the capital lies above 0 and at most at 1, "
                 f"got {self.fraction}"
             )
-        if self.held is None:
-            return
-        columns = int(self.targets.columns.max(initial=-1)) + 1
-        if len(self.held) < columns or not np.isfinite(self.held).all():
-            raise RiskError(
-                f"{self.strategy_id}: the weights held before must be finite, one for each of the "
-                f"{columns} or more columns; got {len(self.held)}"
-            )
+        if self.held is not None and not np.isfinite(self.held).all():
+            raise RiskError(f"{self.strategy_id}: a weight held before is not a finite number")
 
 
 def combine(sleeves: Sequence[SleeveTargets]) -> Targets:
@@ -88,12 +82,20 @@ def contributions(
     weight it held.
     """
     row, column = np.asarray(rows, dtype=np.int64), np.asarray(columns, dtype=np.int64)
-    return np.array([_weights(sleeve, row, column) for sleeve in sleeves]).reshape(-1, len(row))
+    found = np.empty((len(sleeves), len(row)))
+    for index, sleeve in enumerate(sleeves):
+        found[index] = _weights(sleeve, row, column)
+    return found
 
 
 def _weights(sleeve: SleeveTargets, rows: IntArray, columns: IntArray) -> FloatArray:
     """Forward-filled targets of one sleeve, times its fraction."""
-    targets = sleeve.targets
+    targets, names = sleeve.targets, int(columns.max(initial=-1)) + 1
+    if sleeve.held is not None and len(sleeve.held) < names:
+        raise RiskError(
+            f"{sleeve.strategy_id}: {len(sleeve.held)} weights were held before, but there are "
+            f"targets for {names} or more symbols; give one for each symbol"
+        )
     before = np.zeros(len(rows)) if sleeve.held is None else sleeve.held[columns]
     if not len(targets):
         return np.asarray(before * sleeve.fraction)

@@ -133,8 +133,8 @@ class PositionSizer(ABC):
         ):
             raise RiskError(
                 f"the signals of {signals.strategy_id} are over {len(signals.timestamps)} bars of "
-                f"{len(signals.symbols)} symbols, the data over {bars} bars of {names}, or other "
-                "ones; size them with the data that they were made from"
+                f"{len(signals.symbols)} symbols, the data over {bars} bars of {names} symbols, or "
+                "other ones; size signals with the data that they were made from"
             )
         before = np.zeros(names) if held is None else np.asarray(held, dtype=np.float64)
         if before.shape != (names,) or not (np.abs(before) <= 1.0).all():
@@ -229,17 +229,20 @@ class PortfolioSizer(PositionSizer):
             return weights
         returns, known = known_returns(data.adjusted_close[first : row + 1, members])
         if known.any():
-            weights[known] = self.weigh(returns[:, known], exposures[known])
+            try:
+                weights[known] = self.weigh(returns[:, known], exposures[known])
+            except RiskError as error:
+                raise RiskError(f"{self.name} at {data.timestamps[row]}: {error}") from error
         return weights
 
 
 def known_returns(prices: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
     """Return the simple returns `(W, M)` of prices `(W + 1, M)` and which names are known `(M,)`.
 
-    A return is missing where one of its two prices is missing or not positive; it counts as the
-    mean of the name's known ones. A name is known with at least half of its returns, and more than
-    one, if they vary.
+    A return is missing where one of its two prices is missing, infinite or not positive; it counts
+    as the mean of the name's known ones. A name is known with at least half of its returns, and
+    more than one, if they vary.
     """
-    usable = np.where(prices > 0.0, prices, np.nan)
+    usable = np.where((prices > 0.0) & np.isfinite(prices), prices, np.nan)
     returns, known = filled_returns(usable[1:] / usable[:-1] - 1.0)
     return returns, known & (returns.std(axis=0) > LEAST_DEVIATION)

@@ -15,7 +15,7 @@ from trading.strategy.base import Parameters
 
 Objective = Literal["min_variance", "max_utility", "max_sharpe"]
 
-# The solver's answers are this good; what lies below is zero.
+# The solver's weights are this good; what lies below is zero.
 PRECISION = 1e-7
 
 

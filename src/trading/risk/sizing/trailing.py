@@ -1,6 +1,6 @@
 """Mean and deviation of the returns that end with given bars, one name at a time, compiled."""
 
-from math import isnan, nan, sqrt
+from math import inf, isnan, nan, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ def trailing_moments(
 
     Each of the E pairs is computed on its own in two passes, so that what it answers depends on its
     `window + 1` prices only, to the last bit. A return is missing where one of its two prices is
-    missing or not positive.
+    missing, infinite or not positive.
 
     Parameters
     ----------
@@ -43,7 +43,8 @@ def trailing_moments(
         before = prices[last - window, name]
         for row in range(last - window + 1, last + 1):
             price = prices[row, name]
-            value = price / before - 1.0 if price > 0.0 and before > 0.0 else nan
+            usable = 0.0 < price < inf and 0.0 < before < inf
+            value = price / before - 1.0 if usable else nan
             before = price
             if not isnan(value):
                 returns[known] = value
