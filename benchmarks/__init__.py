@@ -1,0 +1,1 @@
+"""Measurements beside other engines; nothing in the product imports this."""
