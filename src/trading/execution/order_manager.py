@@ -71,6 +71,7 @@ class OrderManager:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.broker = broker
+        self.journal = journal
         self.check = check
         self.symbols = symbols
         self._desk = BrokerDesk(broker, journal, patience or Patience(), clock)
@@ -114,7 +115,7 @@ class OrderManager:
             await self._open()
         elif self._state.broker != self.broker.name:
             raise ReconciliationError(
-                f"the journal {self._desk.journal.path} belongs to broker {self._state.broker!r}, "
+                f"the journal {self.journal.path} belongs to broker {self._state.broker!r}, "
                 f"not to {self.broker.name!r}; give each broker its own home"
             )
         return await self.reconcile(at_start=True)
@@ -365,7 +366,7 @@ class OrderManager:
         if working:
             raise ReconciliationError(
                 f"{broker.name} works {len(working)} order(s) that are not in the journal "
-                f"{self._desk.journal.path}; cancel them, or bring the journal back"
+                f"{self.journal.path}; cancel them, or bring the journal back"
             )
         counted = (
             *await self._desk.asked(broker.fills),

@@ -32,6 +32,14 @@ _STATUS_EVENTS = {
     OrderStatus.REJECTED: OrderEventKind.REJECT,
     OrderStatus.REPLACED: OrderEventKind.REPLACE,
 }
+_REQUESTS = {
+    OrderStatus.PENDING_CANCEL: OrderEventKind.CANCEL_REQUEST,
+    OrderStatus.PENDING_REPLACE: OrderEventKind.REPLACE_REQUEST,
+}
+_REFUSALS = {
+    OrderStatus.PENDING_CANCEL: OrderEventKind.CANCEL_REJECT,
+    OrderStatus.PENDING_REPLACE: OrderEventKind.REPLACE_REJECT,
+}
 
 
 @dataclass(frozen=True)
@@ -129,16 +137,13 @@ def catch_up(
             f"the broker counts {view.filled_quantity} filled shares of order {name}, its fills "
             f"add up to {record.filled_quantity}"
         )
-    wanted = _status_event(record, view, at_start=at_start)
-    if wanted is not None:
-        if wanted not in (OrderEventKind.CANCEL_REJECT, OrderEventKind.REPLACE_REJECT) and (
-            not record.allows(wanted)
-        ):
+    for kind in _status_events(record, view, at_start=at_start):
+        if kind in _STATUS_EVENTS.values() and not record.allows(kind):
             events.append(OrderEvent(name, OrderEventKind.LOSE, at))
         events.append(
             OrderEvent(
                 name,
-                wanted,
+                kind,
                 at,
                 broker_order_id=view.broker_order_id,
                 reason=view.reason,
@@ -148,23 +153,22 @@ def catch_up(
     return tuple(events)
 
 
-def _status_event(
+def _status_events(
     record: OrderRecord, view: BrokerOrder, *, at_start: bool
-) -> OrderEventKind | None:
+) -> tuple[OrderEventKind, ...]:
     if view.status in _STATUS_EVENTS:
-        return _STATUS_EVENTS[view.status]
+        return (_STATUS_EVENTS[view.status],)
     if view.status is OrderStatus.FILLED:
         raise OrderError(
             f"the broker holds order {record.client_order_id} as FILLED, but its fills add up to "
             f"{record.filled_quantity} of {record.order.quantity}"
         )
     if record.status in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN):
-        return OrderEventKind.ACCEPT
-    if at_start and record.status is OrderStatus.PENDING_CANCEL:
-        return None if view.status is record.status else OrderEventKind.CANCEL_REJECT
-    if at_start and record.status is OrderStatus.PENDING_REPLACE:
-        return None if view.status is record.status else OrderEventKind.REPLACE_REJECT
-    return None
+        request = _REQUESTS.get(view.status)
+        return (OrderEventKind.ACCEPT,) if request is None else (OrderEventKind.ACCEPT, request)
+    if at_start and record.status in _REFUSALS and view.status is not record.status:
+        return (_REFUSALS[record.status],)
+    return ()
 
 
 def _restatement(record: OrderRecord, view: BrokerOrder, at: datetime) -> OrderEvent:
