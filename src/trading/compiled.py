@@ -42,18 +42,18 @@ def _cache_directory() -> Path:
 
 if "NUMBA_CACHE_DIR" not in os.environ:
     os.environ["NUMBA_CACHE_DIR"] = str(_cache_directory())
-    numba.config.reload_config()
+    numba.config.reload_config()  # type: ignore[no-untyped-call]
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Return `function` compiled by numba, without the interpreter's lock; division by 0 is NaN."""
-    return _compile(function)  # type: ignore[no-any-return]
+    return _compile(function)
 
 
 def inner(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function that only compiled functions call: it needs no door from Python."""
-    return _compile(function, no_cpython_wrapper=True)  # type: ignore[no-any-return]
+    return _compile(function, no_cpython_wrapper=True)
 
 
-def _compile(function: Callable[P, R], **options: bool) -> Any:
+def _compile(function: Callable[P, R], **options: Any) -> Any:
     return numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)

@@ -49,9 +49,9 @@ async def run(
 
     Raises
     ------
-    StrategyFailure
-        The only strategy failed. With several, a failing one keeps its last wishes and the failure
-        stands in the result.
+    StrategyFailure, SignalError
+        The only strategy failed. With several, a failing one keeps its last wishes, the others go
+        on, and the failure stands in the result.
     """
     total = sum(sleeve.fraction for sleeve in sleeves)
     if not sleeves or not 0.0 < total <= 1.0 + 1e-9:
@@ -59,11 +59,15 @@ async def run(
             f"the strategies' fractions must sum to more than 0 and at most 1, not {total}"
         )
     runner = runner or StrategyRunner()
-    targets = []
+    targets, failures = [], []
     for sleeve in sleeves:
-        signals = await runner.signals_over(sleeve.strategy, feed.data)
-        sized = sleeve.sizer.targets(signals, feed.data, long_only=sleeve.strategy.long_only)
-        targets.append(SleeveTargets(sleeve.strategy.strategy_id, sized, sleeve.fraction))
+        strategy = sleeve.strategy
+        trace = await runner.trace(strategy, feed.data)
+        if trace.failures and len(sleeves) == 1:
+            raise trace.failures[0].error
+        failures += [(strategy.strategy_id, failure.sentence()) for failure in trace.failures]
+        sized = sleeve.sizer.targets(trace.signals, feed.data, long_only=strategy.long_only)
+        targets.append(SleeveTargets(strategy.strategy_id, sized, sleeve.fraction))
     merged = combine(targets)
     instructions = Instructions.targets(merged.rows, merged.columns, merged.weights)
     records = tuple(StrategyRecord.of(sleeve.strategy, sleeve.fraction) for sleeve in sleeves)
@@ -75,4 +79,5 @@ async def run(
         resets=resets,
         settings=settings,
         strategies=records,
+        failures=tuple(failures),
     )

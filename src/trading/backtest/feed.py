@@ -45,7 +45,7 @@ class Sessions:
     month: IntArray
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BarFeed:
     """Bars `(T, N)` with what happened to the shares.
 
@@ -72,6 +72,9 @@ class BarFeed:
         _require_sane(self.data)
         for action in self.actions:
             _require_action(action)
+
+    def __repr__(self) -> str:
+        return f"<BarFeed {self.data!r}, {len(self.actions)} corporate actions>"
 
     @classmethod
     def from_panel(

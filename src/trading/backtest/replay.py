@@ -32,6 +32,7 @@ def replay(
     resets: Sequence[int] = (),
     settings: BacktestSettings | None = None,
     strategies: tuple[StrategyRecord, ...] = (),
+    failures: tuple[tuple[str, str], ...] = (),
 ) -> BacktestResult:
     """Carry out instructions over a feed by the rules of docs/backtesting.md.
 
@@ -39,7 +40,7 @@ def replay(
     ----------
     instructions : columns count the feed's symbols, rows its bars
     resets : rows on which the drawdown breaker is reset by hand
-    settings, strategies : what the result says it was run with
+    settings, strategies, failures : what the result says it was run with
 
     Raises
     ------
@@ -64,6 +65,7 @@ def replay(
         strategies=strategies,
         book=book,
         curve=curve,
+        failures=failures,
     )
 
 

@@ -48,7 +48,7 @@ class StrategyRecord:
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BacktestResult:
     """The outcome of a run.
 
@@ -68,6 +68,11 @@ class BacktestResult:
     book: Book
     curve: Curve
     failures: tuple[tuple[str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        bars, symbols = self.feed.data.shape
+        final = f", {self.equity[-1]:,.2f} USD" if bars else ""
+        return f"<BacktestResult {self.strategy_id}: {bars} bars, {symbols} symbols{final}>"
 
     @property
     def fill(self) -> FillTiming:

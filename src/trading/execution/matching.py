@@ -269,7 +269,7 @@ def _reference_in_range(book: Book, order: int, high: float, low: float) -> floa
     if kind == MARKET:
         return np.nan
     if kind >= STOP and orders[order].triggered == 0:
-        stop = orders[order].stop
+        stop = float(orders[order].stop)
         if (side > 0 and high < stop) or (side < 0 and low > stop):
             return np.nan
         orders[order].triggered = 1

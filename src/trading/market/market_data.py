@@ -17,7 +17,7 @@ FloatArray = npt.NDArray[np.float64]
 TimeArray = npt.NDArray[np.datetime64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MarketData:
     """Bars of many symbols up to `now`, as arrays that cannot be written to.
 
@@ -51,6 +51,11 @@ class MarketData:
                 raise DataError(f"{name} has shape {view.shape}, expected {shape}")
             view.flags.writeable = False
             object.__setattr__(self, name, view)
+
+    def __repr__(self) -> str:
+        bars, symbols = self.shape
+        until = f" to {self.timestamps[-1]}" if bars else ""
+        return f"<MarketData {bars} x {symbols}, {self.interval}{until}>"
 
     @classmethod
     def from_panel(cls, panel: Panel) -> "MarketData":
