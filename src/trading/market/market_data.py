@@ -65,7 +65,7 @@ class MarketData:
         time.
         """
         sessions = panel.sessions.astype("datetime64[D]")
-        closes: TimeArray = sessions.astype("datetime64[s]") + np.timedelta64(86_399, "s")
+        closes = np.add(sessions.astype("datetime64[s]"), np.timedelta64(86_399, "s"))
         fields = {name: getattr(panel, name) for name in FIELDS}
         return cls(closes, sessions, panel.symbols, **fields)
 
