@@ -21,8 +21,9 @@ from trading.execution.broker_desk import Patience
 from trading.execution.brokers.base import Capabilities
 from trading.execution.journal import Journal
 from trading.execution.lifecycle import OrderEvent, OrderEventKind
-from trading.execution.order_manager import OrderManager, PreTradeCheck, Review
+from trading.execution.order_manager import OrderManager
 from trading.execution.orders import Fill, Order, OrderStatus, Side, TimeInForce
+from trading.execution.pre_trade import PreTradeCheck, Review
 
 FAST = Patience(timeout=0.05, settle=0.0, retries=1, retry_delay=0.0)
 E = OrderEventKind

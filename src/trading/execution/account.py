@@ -6,12 +6,12 @@ with the backtest's cash and positions to the last digit (`replay_fills`).
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Self
 
-from trading.errors import DataError, OrderError, StoreError
+from trading.errors import OrderError, StoreError
 from trading.execution.activities import (
     Activity,
     BorrowFee,
@@ -21,23 +21,11 @@ from trading.execution.activities import (
     Transfer,
     identity,
 )
-from trading.execution.money import MICRO, from_micros, to_micros, value_micros
+from trading.execution.ledger import TOTALS, Ledger, Prices, sound_price
+from trading.execution.money import from_micros, to_micros
 from trading.execution.orders import Fill, Side
 
-Prices = Mapping[str, Decimal] | Mapping[str, float]
-
 SNAPSHOT_VERSION = 1
-_TOTALS = (
-    "initial",
-    "cash",
-    "transfers",
-    "realized",
-    "dividends",
-    "borrow",
-    "commissions",
-    "slippage",
-    "rounding",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +59,7 @@ class Account:
     """
 
     def __init__(self, initial_cash: Decimal) -> None:
-        self._totals = dict.fromkeys(_TOTALS, 0)
-        self._totals["initial"] = self._totals["cash"] = to_micros(initial_cash)
-        self._quantity: dict[str, int] = {}
-        self._basis: dict[str, int] = {}
+        self._ledger = Ledger(to_micros(initial_cash))
         self._known: dict[str, list[Any]] = {}
 
     @classmethod
@@ -91,9 +76,9 @@ class Account:
         account = cls(cash)
         for position in positions:
             basis = to_micros(position.cost_basis)
-            account._quantity[position.symbol] = to_micros(position.quantity)
-            account._basis[position.symbol] = basis
-            account._totals["initial"] += basis
+            account._ledger.quantity[position.symbol] = to_micros(position.quantity)
+            account._ledger.basis[position.symbol] = basis
+            account._ledger.totals["initial"] += basis
         for entry in counted:
             account._remember(entry)
         account.check()
@@ -102,58 +87,58 @@ class Account:
     @property
     def initial_cash(self) -> Decimal:
         """USD at the start."""
-        return from_micros(self._totals["initial"])
+        return from_micros(self._ledger.totals["initial"])
 
     @property
     def cash(self) -> Decimal:
         """USD; negative where it was borrowed."""
-        return from_micros(self._totals["cash"])
+        return from_micros(self._ledger.totals["cash"])
 
     @property
     def transfers(self) -> Decimal:
         """USD paid in less paid out since the start."""
-        return from_micros(self._totals["transfers"])
+        return from_micros(self._ledger.totals["transfers"])
 
     @property
     def realized_pnl(self) -> Decimal:
         """USD gained by closed shares against their average cost, before costs."""
-        return from_micros(self._totals["realized"])
+        return from_micros(self._ledger.totals["realized"])
 
     @property
     def dividends(self) -> Decimal:
         """USD of dividends received less those paid on shorts."""
-        return from_micros(self._totals["dividends"])
+        return from_micros(self._ledger.totals["dividends"])
 
     @property
     def borrow_cost(self) -> Decimal:
         """USD paid for borrowed shares."""
-        return from_micros(self._totals["borrow"])
+        return from_micros(self._ledger.totals["borrow"])
 
     @property
     def commissions(self) -> Decimal:
         """USD paid to the broker."""
-        return from_micros(self._totals["commissions"])
+        return from_micros(self._ledger.totals["commissions"])
 
     @property
     def slippage_charges(self) -> Decimal:
         """USD of slippage that the fills' prices do not hold."""
-        return from_micros(self._totals["slippage"])
+        return from_micros(self._ledger.totals["slippage"])
 
     @property
     def net_pnl(self) -> Decimal:
         """USD realised after all costs, with dividends."""
-        t = self._totals
+        t = self._ledger.totals
         costs = t["commissions"] + t["slippage"] + t["borrow"]
         return from_micros(t["realized"] + t["dividends"] + t["rounding"] - costs)
 
     @property
     def positions(self) -> dict[str, Position]:
         """What is held, by symbol, sorted."""
-        return {symbol: self._position(symbol) for symbol in sorted(self._quantity)}
+        return {symbol: self._position(symbol) for symbol in sorted(self._ledger.quantity)}
 
     def quantity(self, symbol: str) -> Decimal:
         """Return the shares held of a symbol, negative where short, 0 where none."""
-        return from_micros(self._quantity.get(symbol, 0))
+        return from_micros(self._ledger.quantity.get(symbol, 0))
 
     def knows(self, entry: Fill | Activity) -> bool:
         """Tell whether a fill or activity has been counted.
@@ -192,12 +177,12 @@ class Account:
                 f"fill {fill.fill_id!r}: expected a quantity > 0 and costs >= 0, got quantity "
                 f"{fill.quantity}, commission {fill.commission}, slippage {fill.slippage_charge}"
             )
-        price = _price(fill.price, f"fill {fill.fill_id!r}")
+        price = sound_price(fill.price, f"fill {fill.fill_id!r}")
         side = 1 if fill.side is Side.BUY else -1
-        realized = self._trade(fill.symbol, side, quantity, price)
-        self._totals["cash"] -= commission + charge
-        self._totals["commissions"] += commission
-        self._totals["slippage"] += charge
+        realized = self._ledger.trade(fill.symbol, side, quantity, price)
+        self._ledger.totals["cash"] -= commission + charge
+        self._ledger.totals["commissions"] += commission
+        self._ledger.totals["slippage"] += charge
         self._remember(fill)
         return from_micros(realized)
 
@@ -214,30 +199,29 @@ class Account:
             return False
         match activity:
             case Split():
-                self._split(activity)
+                self._ledger.split(activity)
             case Dividend():
-                amount = _finite(activity.per_share, f"dividend {activity.activity_id!r}")
-                paid = value_micros(self._quantity.get(activity.symbol, 0), amount)
-                self._totals["cash"] += paid
-                self._totals["dividends"] += paid
+                self._ledger.pay_dividend(activity)
             case BorrowFee():
-                self._borrow(activity)
+                self._ledger.borrow(activity)
             case Closing():
-                price = _price(activity.price, f"closing {activity.activity_id!r}")
-                self._close(activity.symbol, self._quantity.get(activity.symbol, 0), price)
+                price = sound_price(activity.price, f"closing {activity.activity_id!r}")
+                self._ledger.close(
+                    activity.symbol, self._ledger.quantity.get(activity.symbol, 0), price
+                )
             case Transfer():
-                self._totals["cash"] += to_micros(activity.amount)
-                self._totals["transfers"] += to_micros(activity.amount)
+                self._ledger.totals["cash"] += to_micros(activity.amount)
+                self._ledger.totals["transfers"] += to_micros(activity.amount)
         self._remember(activity)
         return True
 
     def market_value(self, prices: Prices) -> Decimal:
         """Return the value of all positions, shorts negative, USD."""
-        return from_micros(sum(self._values(prices)))
+        return from_micros(sum(self._ledger.values(prices)))
 
     def gross_exposure(self, prices: Prices) -> Decimal:
         """Return the value of all positions, shorts positive, USD."""
-        return from_micros(sum(map(abs, self._values(prices))))
+        return from_micros(sum(map(abs, self._ledger.values(prices))))
 
     def equity(self, prices: Prices) -> Decimal:
         """Return cash and positions, USD.
@@ -247,42 +231,25 @@ class Account:
         DataError
             A held symbol has no finite price >= 0.
         """
-        return from_micros(self._totals["cash"] + sum(self._values(prices)))
+        return from_micros(self._ledger.totals["cash"] + sum(self._ledger.values(prices)))
 
     def unrealized_pnl(self, prices: Prices) -> Decimal:
         """Return the value of all positions less what was paid for them, USD."""
-        return from_micros(sum(self._values(prices)) - sum(self._basis.values()))
+        return from_micros(sum(self._ledger.values(prices)) - sum(self._ledger.basis.values()))
 
     def check(self) -> None:
-        """Raise `StoreError` unless the books balance to the last digit.
-
-        Cash is what was paid in, and earned, less what was spent and what is held at cost.
-        """
-        t = self._totals
-        earned = t["realized"] + t["dividends"] + t["rounding"]
-        spent = t["commissions"] + t["slippage"] + t["borrow"] + sum(self._basis.values())
-        expected = t["initial"] + t["transfers"] + earned - spent
-        if t["cash"] != expected:
-            raise StoreError(
-                f"the account does not balance: cash is {self.cash}, its entries add up to "
-                f"{from_micros(expected)}; rebuild it from the journal"
-            )
-        empty = [symbol for symbol, quantity in self._quantity.items() if quantity == 0]
-        if empty or self._quantity.keys() != self._basis.keys():
-            raise StoreError(
-                f"the account holds empty or half-recorded positions: {empty or self._basis}; "
-                "rebuild it from the journal"
-            )
+        """Raise `StoreError` unless the books balance to the last digit."""
+        self._ledger.check()
 
     def to_json(self) -> str:
         """Return the whole account as JSON; `from_json` gives it back without loss."""
         return json.dumps(
             {
                 "version": SNAPSHOT_VERSION,
-                "micros": self._totals,
+                "micros": self._ledger.totals,
                 "positions": {
-                    symbol: [self._quantity[symbol], self._basis[symbol]]
-                    for symbol in sorted(self._quantity)
+                    symbol: [self._ledger.quantity[symbol], self._ledger.basis[symbol]]
+                    for symbol in sorted(self._ledger.quantity)
                 },
                 "known": self._known,
             },
@@ -306,9 +273,12 @@ class Account:
                     f"{SNAPSHOT_VERSION}; rebuild it from the journal"
                 )
             account = cls(Decimal(0))
-            account._totals = {name: int(state["micros"][name]) for name in _TOTALS}
+            account._ledger.totals = {name: int(state["micros"][name]) for name in TOTALS}
             for symbol, (quantity, basis) in state["positions"].items():
-                account._quantity[symbol], account._basis[symbol] = int(quantity), int(basis)
+                account._ledger.quantity[symbol], account._ledger.basis[symbol] = (
+                    int(quantity),
+                    int(basis),
+                )
             account._known = dict(state["known"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(
@@ -317,93 +287,11 @@ class Account:
         account.check()
         return account
 
-    def _trade(self, symbol: str, side: int, quantity: int, price: float) -> int:
-        value = value_micros(quantity, price)
-        self._totals["cash"] -= side * value
-        held = self._quantity.get(symbol, 0)
-        realized, opened, moved = 0, quantity, 0
-        if side * held < 0:
-            closed = min(quantity, abs(held))
-            opened = quantity - closed
-            moved = value_micros(closed, price)
-            realized = self._take(symbol, side, closed, moved)
-        if opened:
-            cost = value_micros(opened, price)
-            moved += cost
-            self._quantity[symbol] = self._quantity.get(symbol, 0) + side * opened
-            self._basis[symbol] = self._basis.get(symbol, 0) + side * cost
-        # Through zero, the two parts may round apart from the whole by a millionth.
-        self._totals["rounding"] += side * (moved - value)
-        return realized
-
-    def _take(self, symbol: str, side: int, closed: int, value: int) -> int:
-        """Take `closed` micro-shares out of a position and return what that realised."""
-        held, basis = self._quantity[symbol], self._basis[symbol]
-        if closed == abs(held):
-            taken = basis
-            del self._quantity[symbol], self._basis[symbol]
-        else:
-            taken = round(float(basis) * float(closed) / float(abs(held)))
-            self._quantity[symbol] = held + side * closed
-            self._basis[symbol] = basis - taken
-        realized = -side * value - taken
-        self._totals["realized"] += realized
-        return realized
-
-    def _close(self, symbol: str, quantity: int, price: float) -> None:
-        if quantity:
-            side = -1 if quantity > 0 else 1
-            value = value_micros(abs(quantity), price)
-            self._totals["cash"] -= side * value
-            self._take(symbol, side, abs(quantity), value)
-
-    def _split(self, split: Split) -> None:
-        ratio = _finite(split.ratio, f"split {split.activity_id!r}")
-        if ratio <= 0.0:
-            raise OrderError(f"split {split.activity_id!r}: the ratio must be > 0, got {ratio}")
-        symbol = split.symbol
-        if symbol not in self._quantity:
-            return
-        held = round(self._quantity[symbol] * ratio)
-        excess = abs(held) % MICRO if split.whole_shares else 0
-        if excess:
-            if split.last is None:
-                raise OrderError(
-                    f"split {split.activity_id!r} leaves a fraction of a share to be paid in cash; "
-                    "it needs the last price"
-                )
-            price = _price(split.last, f"split {split.activity_id!r}") / ratio
-            self._quantity[symbol] = held
-            self._close(symbol, excess if held > 0 else -excess, price)
-        elif held:
-            self._quantity[symbol] = held
-        else:
-            # Less than half a millionth of a share is left: what it cost is lost.
-            self._totals["realized"] -= self._basis.pop(symbol)
-            del self._quantity[symbol]
-
-    def _borrow(self, fee: BorrowFee) -> None:
-        held = self._quantity.get(fee.symbol, 0)
-        if held < 0:
-            value = value_micros(-held, _price(fee.last, f"borrow fee {fee.activity_id!r}"))
-            rate = _finite(fee.rate, f"borrow fee {fee.activity_id!r}")
-            cost = round(value * rate * fee.days / 360.0)
-            self._totals["cash"] -= cost
-            self._totals["borrow"] += cost
-
-    def _values(self, prices: Prices) -> Iterable[int]:
-        for symbol, quantity in self._quantity.items():
-            price = prices.get(symbol)
-            if price is None:
-                raise DataError(f"{symbol} is held but has no price; give one for every position")
-            try:
-                yield value_micros(quantity, _price(price, symbol))
-            except OrderError as error:
-                raise DataError(str(error)) from error
-
     def _position(self, symbol: str) -> Position:
         return Position(
-            symbol, from_micros(self._quantity[symbol]), from_micros(self._basis[symbol])
+            symbol,
+            from_micros(self._ledger.quantity[symbol]),
+            from_micros(self._ledger.basis[symbol]),
         )
 
     def _remember(self, entry: Fill | Activity) -> None:
@@ -425,17 +313,3 @@ def replay_fills(initial_cash: Decimal, entries: Iterable[Fill | Activity]) -> A
             account.book(entry)
     account.check()
     return account
-
-
-def _finite(number: Decimal | float, what: str) -> float:
-    value = float(number)
-    if not abs(value) < float("inf"):
-        raise OrderError(f"{what}: expected a finite number, got {number}")
-    return value
-
-
-def _price(price: Decimal | float, what: str) -> float:
-    value = _finite(price, what)
-    if value < 0.0:
-        raise OrderError(f"{what}: expected a price >= 0, got {price}")
-    return value

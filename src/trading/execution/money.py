@@ -9,6 +9,7 @@ from decimal import Context, Decimal
 from trading.errors import OrderError
 
 MICRO = 1_000_000
+LARGEST = 2.0**63
 # Enough digits for any product of a quantity and a price: no sum of money is ever rounded.
 EXACT = Context(prec=80)
 _MICRO = Decimal(MICRO)
@@ -43,4 +44,10 @@ def to_price(price: float) -> Decimal:
 
 def value_micros(quantity_micros: int, price: float) -> int:
     """Return `rint(q * p)`: micro-dollars of micro-shares at a price, half to even."""
-    return round(quantity_micros * price)
+    value = quantity_micros * price
+    if not abs(value) < LARGEST:
+        raise OrderError(
+            f"{from_micros(quantity_micros)} shares at {price} USD are not an amount of money "
+            "that 64 bits of millionths hold"
+        )
+    return round(value)

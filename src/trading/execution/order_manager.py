@@ -10,11 +10,8 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from types import MappingProxyType
-from typing import Protocol
 from weakref import WeakValueDictionary
 
 from trading.errors import BrokerError, NotFoundError, OrderError, ReconciliationError
@@ -27,23 +24,9 @@ from trading.execution.money import MICRO, from_micros
 from trading.execution.order_book import OrderBook
 from trading.execution.order_state import activity_entry, event_entry, open_entry, order_entry
 from trading.execution.orders import Order, OrderStatus
+from trading.execution.pre_trade import PreTradeCheck, Review
 from trading.execution.reconciliation import Reconciliation, reconcile
 from trading.execution.validator import validate
-
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    """What risk says to an order: the shares that it allows (0: none), and why not all of them."""
-
-    quantity: Decimal
-    reason: str = ""
-
-
-class PreTradeCheck(Protocol):
-    """The risk check that every order passes, the same in backtest, paper and live."""
-
-    async def review(self, order: Order) -> Review:
-        """Return how much of a well-formed order may be sent now."""
 
 
 class OrderManager:
@@ -165,6 +148,15 @@ class OrderManager:
                 self._desk.happens(client_order_id, OrderEventKind.LOSE, repr(error))
                 raise
             return self.record(client_order_id)
+
+    def withdraw(self, client_order_id: str, reason: str) -> OrderRecord:
+        """Give up an order that the broker certainly does not have; it is never sent any more."""
+        record = self.record(client_order_id)
+        if record.status is not OrderStatus.NEW:
+            raise OrderError(
+                f"order {client_order_id} is {record.status}: the broker may have it; cancel it"
+            )
+        return self._desk.happens(client_order_id, OrderEventKind.CANCEL, reason)
 
     async def cancel_all(self, symbol: str | None = None) -> tuple[OrderRecord, ...]:
         """Cancel all open orders, or a symbol's; every one is tried before an error is raised."""
