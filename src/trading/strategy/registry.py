@@ -89,13 +89,15 @@ class Registry:
         return cls
 
     def strategy_class(self, name: str) -> type[BaseStrategy]:
-        """Return the strategy of this name.
+        """Return the strategy of this name, or at this address (`module:Class`).
 
         Raises
         ------
         StrategyError
             There is none, it cannot be imported or used, or two have the name.
         """
+        if ":" in name:
+            return self._at(name)
         self._resolve(name)
         if name in self._problems:
             problem = self._problems[name]
@@ -146,14 +148,17 @@ class Registry:
         elif targets:
             self._load(name, targets[0])
 
+    def _at(self, address: str) -> type[BaseStrategy]:
+        cls, wrong = _import(address)
+        wrong = wrong or defect(cls)
+        if wrong:
+            raise StrategyError(f"the strategy {address} {wrong}")
+        found: type[BaseStrategy] = cls
+        return found
+
     def _load(self, name: str, target: str) -> None:
-        try:
-            cls = _import(target)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may do anything
-            text = " ".join(str(error).split())
-            self._refuse(name, target, f"cannot be imported: {type(error).__name__}: {text}")
-            return
-        wrong = defect(cls)
+        cls, wrong = _import(target)
+        wrong = wrong or defect(cls)
         registered = self._classes.get(name, cls)
         if wrong:
             self._refuse(name, target, wrong)
@@ -194,12 +199,17 @@ def _address(cls: type[BaseStrategy]) -> str:
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
-def _import(target: str) -> Any:
+def _import(target: str) -> tuple[Any, str]:
+    """Return what lies at `module:Class`, and why it cannot be had."""
     module, _, path = target.partition(":")
-    found: Any = importlib.import_module(module.strip())
-    for part in path.strip().split("."):
-        found = getattr(found, part)
-    return found
+    try:
+        found: Any = importlib.import_module(module.strip())
+        for part in path.strip().split("."):
+            found = getattr(found, part)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may do anything
+        text = " ".join(str(error).split())
+        return None, f"cannot be imported: {type(error).__name__}: {text}"
+    return found, ""
 
 
 REGISTRY = Registry(BUILT_IN)
