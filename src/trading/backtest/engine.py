@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from trading.backtest.feed import BarFeed
 from trading.backtest.instructions import Instructions
 from trading.backtest.replay import replay
 from trading.backtest.result import BacktestResult, StrategyRecord
 from trading.backtest.settings import BacktestSettings
-from trading.errors import ConfigurationError
+from trading.errors import ConfigurationError, DataError
 from trading.risk.allocation import SleeveTargets, combine
 from trading.risk.sizing import PositionSizer
 from trading.strategy.base import BaseStrategy
@@ -26,10 +28,10 @@ class Sleeve:
 
 
 def backtest(
-    sleeves: Sequence[Sleeve], feed: BarFeed, settings: BacktestSettings
+    sleeves: Sequence[Sleeve], feed: BarFeed, settings: BacktestSettings, *, start: int = 0
 ) -> BacktestResult:
     """Run strategies over a feed; see `run`."""
-    return asyncio.run(run(sleeves, feed, settings))
+    return asyncio.run(run(sleeves, feed, settings, start=start))
 
 
 async def run(
@@ -37,27 +39,33 @@ async def run(
     feed: BarFeed,
     settings: BacktestSettings,
     *,
-    runner: StrategyRunner | None = None,
+    start: int = 0,
     resets: Sequence[int] = (),
+    runner: StrategyRunner | None = None,
 ) -> BacktestResult:
     """Run strategies side by side over a feed.
 
     Parameters
     ----------
-    sleeves : their fractions sum to at most 1
-    resets : rows on which the drawdown breaker is reset by hand
+    sleeves : their ids differ, their fractions sum to at most 1
+    start : the first bar on which anything is decided; those before it are history for strategies
+        and sizers, and the result begins with it
+    resets : bars, counted from `start`, on which the drawdown breaker is reset by hand
 
     Raises
     ------
+    ConfigurationError
+        The fractions or ids are not as described.
+    DataError
+        The feed has no bar `start`.
     StrategyFailure, SignalError
         The only strategy failed. With several, a failing one keeps its last wishes, the others go
         on, and the failure stands in the result.
     """
-    total = sum(sleeve.fraction for sleeve in sleeves)
-    if not sleeves or not 0.0 < total <= 1.0 + 1e-9:
-        raise ConfigurationError(
-            f"the strategies' fractions must sum to more than 0 and at most 1, not {total}"
-        )
+    _require_sleeves(sleeves)
+    bars = len(feed.data.timestamps)
+    if bars and not 0 <= start < bars:
+        raise DataError(f"the run is to begin at bar {start} of {bars}; give it later bars")
     runner = runner or StrategyRunner()
     targets, failures = [], []
     for sleeve in sleeves:
@@ -66,18 +74,28 @@ async def run(
         if trace.failures and len(sleeves) == 1:
             raise trace.failures[0].error
         failures += [(strategy.strategy_id, failure.sentence()) for failure in trace.failures]
-        sized = sleeve.sizer.targets(trace.signals, feed.data, long_only=strategy.long_only)
+        signals = trace.signals[int(np.searchsorted(trace.signals.rows, start)) :]
+        sized = sleeve.sizer.targets(signals, feed.data, long_only=strategy.long_only)
         targets.append(SleeveTargets(strategy.strategy_id, sized, sleeve.fraction))
     merged = combine(targets)
-    instructions = Instructions.targets(merged.rows, merged.columns, merged.weights)
-    records = tuple(StrategyRecord.of(sleeve.strategy, sleeve.fraction) for sleeve in sleeves)
     return replay(
-        feed,
-        instructions,
+        feed.since(start),
+        Instructions.targets(merged.rows - start, merged.columns, merged.weights),
         settings.execution,
         settings.risk,
         resets=resets,
         settings=settings,
-        strategies=records,
+        strategies=tuple(StrategyRecord.of(one.strategy, one.fraction) for one in sleeves),
         failures=tuple(failures),
     )
+
+
+def _require_sleeves(sleeves: Sequence[Sleeve]) -> None:
+    ids = [sleeve.strategy.strategy_id for sleeve in sleeves]
+    if len(set(ids)) != len(ids):
+        raise ConfigurationError(f"the strategies' ids must differ, got {', '.join(ids)}")
+    total = sum(sleeve.fraction for sleeve in sleeves)
+    if not 0.0 < total <= 1.0 + 1e-9:
+        raise ConfigurationError(
+            f"the strategies' fractions must sum to more than 0 and at most 1, not {total}"
+        )

@@ -129,6 +129,16 @@ class BarFeed:
         )
         return cls(data, tuple(actions or ()), dict(sectors or {}))
 
+    def since(self, row: int) -> "BarFeed":
+        """Return the bars from `row` on, with their actions; nothing is copied or checked again."""
+        if row == 0:
+            return self
+        later = object.__new__(BarFeed)
+        object.__setattr__(later, "data", self.data.tail(len(self.data.timestamps) - row))
+        object.__setattr__(later, "actions", self.actions)
+        object.__setattr__(later, "sectors", self.sectors)
+        return later
+
     @cached_property
     def sessions(self) -> Sessions:
         """Where each bar lies in its session."""
