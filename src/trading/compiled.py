@@ -16,11 +16,45 @@ import numba
 P = ParamSpec("P")
 R = TypeVar("R")
 
-
 _IMPORTS = re.compile(r"^from (trading[.\w]*) import", re.MULTILINE)
+
+
+def _compiled_sources(root: Path) -> list[Path]:
+    """Return the files with compiled functions, and those that they take names from."""
+    texts = {path: path.read_text(encoding="utf-8") for path in sorted(root.rglob("*.py"))}
+    found = {path for path, text in texts.items() if "from trading.compiled import" in text}
+    for path in sorted(found):
+        modules = _IMPORTS.findall(texts[path])
+        found |= {root.parent / f"{module.replace('.', '/')}.py" for module in modules}
+    return sorted(found & set(texts))
+
+
+def _cache_directory() -> Path:
+    root = Path(__file__).parent
+    digest = hashlib.sha256(numba.__version__.encode())
+    for path in _compiled_sources(root):
+        digest.update(path.relative_to(root).as_posix().encode())
+        digest.update(path.read_bytes())
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "trading" / "compiled" / digest.hexdigest()[:16]
+
+
+if "NUMBA_CACHE_DIR" not in os.environ:
+    os.environ["NUMBA_CACHE_DIR"] = str(_cache_directory())
+    numba.config.reload_config()  # type: ignore[no-untyped-call]
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Return `function` compiled by numba, without the interpreter's lock; division by 0 is NaN."""
+    return _compile(function)
+
+
+def inner(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function that only compiled functions call: it needs no door from Python."""
+    return _compile(function, no_cpython_wrapper=True)
 
 
 def _compile(function: Callable[P, R], **options: Any) -> Callable[P, R]:
     jit: Any = numba.njit(cache=True, nogil=True, error_model="numpy", **options)
-    compiled_function: Callable[P, R] = jit(function)
-    return compiled_function
+    machine_code: Callable[P, R] = jit(function)
+    return machine_code
