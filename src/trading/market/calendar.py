@@ -94,6 +94,14 @@ def is_month_start(day: date, exchange: str = DEFAULT_EXCHANGE) -> bool:
     return first_session_of_month(day, exchange) == day
 
 
+def session_open(day: date, exchange: str = DEFAULT_EXCHANGE) -> datetime:
+    """Return the opening time of the session `day`, in UTC."""
+    if not is_session(day, exchange):
+        raise DataError(f"{day} is not a session of {exchange}; it has no open")
+    opens = _calendar(exchange).session_open(pd.Timestamp(day))
+    return opens.to_pydatetime()  # type: ignore[no-any-return]
+
+
 def session_close(day: date, exchange: str = DEFAULT_EXCHANGE) -> datetime:
     """Return the closing time of the session `day`, in UTC."""
     if not is_session(day, exchange):
