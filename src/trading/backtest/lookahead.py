@@ -229,7 +229,8 @@ class _PanelInspection(_Inspection):
     async def begin(self, cuts: int) -> list[int]:
         self.whole = self._panel(self.data)
         self.table = DecisionTable.of_signals(self.whole)
-        self.targets = self._targets(self.whole, self.data)
+        if self.sizer is not None:
+            self.targets = self._targets(self.sizer, self.whole, self.data)
         self.signals = len(self.whole)
         return self.cut_rows(np.unique(self.whole.rows), cuts)
 
@@ -241,10 +242,9 @@ class _PanelInspection(_Inspection):
         ):
             signals = self._panel(data)
             self.compare(test, cut, until, DecisionTable.of_signals(signals).within(0, cut))
-            if self.targets is not None:
-                targets = self._targets(signals, data)
-                assert targets is not None
-                self.compare(test, cut, self.targets.within(0, cut), targets.within(0, cut))
+            if self.sizer is not None:
+                targets = self._targets(self.sizer, signals, data).within(0, cut)
+                self.compare(test, cut, self.targets.within(0, cut), targets)
         self._start_later(cut)
         live = await self.analyze(copied(self.data.upto(cut)))
         self.compare("live", cut, self.table.within(cut, cut), live)
@@ -273,11 +273,9 @@ class _PanelInspection(_Inspection):
             raise self._failure(TypeError(f"{type(answer).__name__} instead of Signals"))
         return answer
 
-    def _targets(self, signals: Signals, data: MarketData) -> DecisionTable | None:
-        if self.sizer is None:
-            return None
+    def _targets(self, sizer: PositionSizer, signals: Signals, data: MarketData) -> DecisionTable:
         long_only = self.strategy.long_only
-        return DecisionTable.of_targets(self.sizer.targets(signals, data, long_only=long_only))
+        return DecisionTable.of_targets(sizer.targets(signals, data, long_only=long_only))
 
 
 class _PlainInspection(_Inspection):

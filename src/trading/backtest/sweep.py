@@ -21,12 +21,11 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from trading.backtest.engine import Sleeve
+from trading.backtest.engine import Sleeve, backtest
 from trading.backtest.feed import BarFeed
 from trading.backtest.report.evidence import Evidence
 from trading.backtest.settings import BacktestSettings
 from trading.backtest.sweep_log import SweepLog
-from trading.backtest.warm_up import backtest_from
 from trading.errors import ConfigurationError, TradingError
 from trading.risk.sizing import build_sizer
 from trading.strategy.base import BaseStrategy
@@ -249,7 +248,7 @@ def evaluate(job: SweepJob, point: Mapping[str, Any]) -> dict[str, Any]:
 def _figures(job: SweepJob, point: Mapping[str, Any]) -> dict[str, float]:
     strategy = job.strategy.build(**{**job.fixed, **point})
     sizer = build_sizer(job.settings.sizer.name, job.settings.sizer.parameters)
-    result = backtest_from(job.start, [Sleeve(strategy, sizer)], job.feed, job.settings)
+    result = backtest([Sleeve(strategy, sizer)], job.feed, job.settings, start=job.start)
     evidence = Evidence.of(result)
     known = evidence.figures.to_dict() | {
         "annual_turnover": evidence.annual_turnover,

@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 
 from trading import __version__
 from trading.cli import inspect, month, serve, strategies
+from trading.cli.backtest import backtest_command
 from trading.cli.crash import keep_traceback, unexpected
 from trading.cli.output import FAILED, MISUSE, console
 from trading.config import Settings, load_settings
@@ -27,6 +28,7 @@ app = typer.Typer(
 config_app = typer.Typer(help="Show, check and document the configuration.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(strategies.app, name="strategies")
+app.command("backtest")(backtest_command)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Sets = Annotated[

@@ -8,11 +8,14 @@ import numpy.typing as npt
 from trading.backtest import metrics
 from trading.backtest.result import BacktestResult
 from trading.errors import DataError
+from trading.market.market_data import MarketData
 
 FloatArray = npt.NDArray[np.float64]
 DayArray = npt.NDArray[np.datetime64]
 
 ROLLING_SESSIONS = 126
+PROXY_SESSIONS = 21
+PROXY = "the universe weighted by dollar volume, rebalanced every session without costs"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +60,28 @@ class BenchmarkReturns:
                 "expected one that covers the period"
             )
         return cls(name, returns)
+
+    @classmethod
+    def of_universe(cls, data: MarketData, start: int) -> "BenchmarkReturns":
+        """Return a stand-in for an index: the universe, weighted by what was traded of each name.
+
+        Weights are the mean dollar volumes of the `PROXY_SESSIONS` sessions before each session,
+        rebalanced every session without costs; a name without a return counts as unchanged. The
+        returns are those of the sessions from row `start` on.
+        """
+        ends = np.flatnonzero(np.r_[data.sessions[1:] != data.sessions[:-1], True])
+        prices = data.adjusted_close[ends]
+        starts = np.r_[0, ends[:-1] + 1]
+        traded = np.add.reduceat(np.nan_to_num(data.close * data.volume), starts, axis=0)
+        summed = np.cumsum(np.vstack([np.zeros(traded.shape[1]), traded]), axis=0)
+        rows = np.arange(len(ends))
+        weights = summed[rows] - summed[np.maximum(rows - PROXY_SESSIONS, 0)]
+        moves = np.zeros(prices.shape)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            moves[1:] = np.nan_to_num(prices[1:] / prices[:-1] - 1.0, posinf=0.0, neginf=0.0)
+            returns = (weights * moves).sum(axis=1) / weights.sum(axis=1)
+        wanted = returns[np.searchsorted(ends, start) :]
+        return cls(PROXY, np.asarray(np.where(np.isfinite(wanted), wanted, np.nan)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ A figure that is None or NaN reads "no data". Minus is U+2212, as wide as plus.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,7 +50,7 @@ def heading(name: str) -> str:
     return HEADINGS.get(name, label(name))
 
 
-def cell(value: object, column: str = "") -> str:
+def cell(value: Any, column: str = "") -> str:
     """Return one cell of a table of trades, events or positions; `column` decides its form."""
     if value is None or value is pd.NaT:
         return NO_DATA
@@ -64,10 +65,11 @@ def cell(value: object, column: str = "") -> str:
         return f"{value:,}".replace("-", "−")
     if not isinstance(value, float | np.floating):
         return label(value) if column in CODES else str(value)
+    value = float(value)
     if not math.isfinite(value):
         return NO_DATA
     if column == "return":
-        return figure(float(value), "percent")
+        return figure(value, "percent")
     if column.startswith("quantity"):
         return f"{value:,.6f}".rstrip("0").rstrip(".").replace("-", "−")
     digits = 2 if abs(value) >= 1 or value == 0 else 4
