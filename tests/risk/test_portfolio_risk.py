@@ -119,6 +119,8 @@ def test_simulated_returns_have_the_moments_asked_for():
         simulated_returns([np.nan], [[1.0]])
     with pytest.raises(RiskError, match="degrees of freedom"):
         simulated_returns([0.0], [[1.0]], degrees_of_freedom=2.0)
+    with pytest.raises(RiskError, match=r"covariances \(N, N\)"):
+        simulated_returns([0.0], np.eye(2))
     with pytest.raises(RiskError, match="at least one path"):
         simulated_returns([0.0], [[1.0]], paths=0)
 

@@ -5,8 +5,16 @@ import pytest
 from sized_market import market, random_market, random_signals, signals, sized, until, window_of
 
 from trading.errors import ParameterError, RiskError
-from trading.risk.sizing import PositionSizer, Targets, build_sizer, register, sizer_names
-from trading.risk.sizing.base import NameSizer
+from trading.risk.sizing import (
+    NameSizer,
+    PortfolioSizer,
+    PositionSizer,
+    Targets,
+    build_sizer,
+    register,
+    registry,
+    sizer_names,
+)
 
 SHORT = {
     "fixed_fraction": {},
@@ -186,3 +194,36 @@ def test_malformed_targets_are_refused():
     with pytest.raises(RiskError, match="length"):
         Targets(one, one, np.zeros(3))
     assert len(Targets.none()) == 0
+
+
+def test_a_sizer_of_ones_own_is_known_by_its_name(monkeypatch):
+    monkeypatch.setattr(registry, "_SIZERS", dict(registry._SIZERS))
+
+    @register
+    class EqualWeight(PortfolioSizer):
+        name = "gleich_groß"
+        lookback = 3
+
+        def weigh(self, returns, exposures):
+            assert returns.shape == (2, len(exposures))
+            return np.sign(exposures) / len(exposures)
+
+    data = random_market(10, 4)
+    events = (5, 0, 1, 1.0), (5, 1, -1, 0.2), (6, 3, 1, 1.0), (7, 3, -1, 0.0)
+    found = sized(build_sizer("gleich_groß"), data, *events)
+    np.testing.assert_allclose(
+        found.weights, [0.5, -0.5, 1 / 3, -1 / 3, 1 / 3, 0.5, -0.5, 0.0], rtol=1e-15
+    )
+
+
+def test_a_failing_portfolio_names_the_bar():
+    class Fails(PortfolioSizer):
+        name = "fails"
+        lookback = 3
+
+        def weigh(self, returns, exposures):
+            raise RiskError("no solution")
+
+    data = random_market(10, 2)
+    with pytest.raises(RiskError, match="fails at 2020-01-06T00:00:00: no solution"):
+        sized(Fails(), data, (5, 0, 1, 1.0))

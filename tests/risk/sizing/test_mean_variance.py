@@ -58,13 +58,19 @@ def test_the_edges():
     assert mean_variance_weights(one, upper=0.4) == [0.4]
     loses = with_moments([-1e-4, -2e-4], np.diag([1e-4, 1e-4]))
     np.testing.assert_array_equal(mean_variance_weights(loses, objective="max_sharpe"), [0, 0])
-    with pytest.raises(RiskError, match="no name's returns vary"):
-        mean_variance_weights(np.full((30, 2), 0.01))
+    with pytest.raises(RiskError, match="name 1 has no variance"):
+        mean_variance_weights(np.column_stack([loses[:, 0], np.full(len(loses), 0.01)]))
     for bad in ([[0.1, np.nan], [0.1, 0.2]], [[0.1, np.inf], [0.1, 0.2]], [[0.1, 0.2]], [0.1]):
         with pytest.raises(RiskError, match="expected finite returns"):
             mean_variance_weights(bad)
     with pytest.raises(RiskError, match="largest weights"):
         mean_variance_weights(loses, upper=0.0)
+
+
+def test_what_the_solver_cannot_solve_is_an_error():
+    far_apart = np.random.default_rng(0).normal(1e-4, 0.01, (60, 3)) * [1.0, 1e9, 1e-3]
+    with pytest.raises(RiskError, match="no mean-variance portfolio was found"):
+        mean_variance_weights(far_apart, shrink=False)
 
 
 def test_a_singular_covariance_is_shrunk():

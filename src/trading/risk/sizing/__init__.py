@@ -1,11 +1,11 @@
 """Position sizers: from what a strategy wants to target weights.
 
 `build_sizer(name, parameters)` makes one of `fixed_fraction`, `kelly`, `volatility_scaled`,
-`risk_parity` and `mean_variance`; a class derived from `PositionSizer` with a `name` of its own and
-the decorator `register` becomes another.
+`risk_parity` and `mean_variance`; a class derived from `NameSizer` or `PortfolioSizer`, with a name
+of its own and the decorator `register`, becomes another.
 """
 
-from trading.risk.sizing.base import PositionSizer, Targets
+from trading.risk.sizing.base import NameSizer, PortfolioSizer, PositionSizer, Targets
 from trading.risk.sizing.fixed_fraction import FixedFraction
 from trading.risk.sizing.kelly import KellyCriterion
 from trading.risk.sizing.mean_variance import MeanVariance
@@ -17,6 +17,8 @@ __all__ = [
     "FixedFraction",
     "KellyCriterion",
     "MeanVariance",
+    "NameSizer",
+    "PortfolioSizer",
     "PositionSizer",
     "RiskParity",
     "Targets",

@@ -43,8 +43,8 @@ def mean_variance_weights(
     Raises
     ------
     RiskError
-        The returns are not a finite `(T, N)`, no name varies, an upper bound is not positive, or
-        the solver found no optimum.
+        The returns are not a finite `(T, N)`, a name does not vary, an upper bound is not positive,
+        or the solver found no optimum.
 
     Notes
     -----
@@ -60,9 +60,11 @@ def mean_variance_weights(
         raise RiskError(f"the largest weights must be above 0, got {bounds}")
     if not names:
         return np.empty(0)
-    deviation = float(series.std(axis=0).mean())
-    if deviation <= LEAST_DEVIATION:
-        raise RiskError("no name's returns vary: there is no risk to optimise; leave them out")
+    deviations = series.std(axis=0)
+    if (deviations <= LEAST_DEVIATION).any():
+        still = int(np.argmin(deviations))
+        raise RiskError(f"name {still} has no variance: its risk is not known; leave it out")
+    deviation = float(deviations.mean())
     if objective == "max_sharpe" and (series.mean(axis=0) <= 0.0).all():
         return np.zeros(names)
     if bounds.sum() <= 1.0 or names == 1:
@@ -76,7 +78,7 @@ def _solve(
 ) -> FloatArray:
     # Imported here: skfolio takes seconds, and no other sizer needs it.
     from skfolio import RiskMeasure
-    from skfolio.exceptions import OptimizationError
+    from skfolio.exceptions import SkfolioError
     from skfolio.moments import EmpiricalCovariance, LedoitWolf
     from skfolio.optimization import MeanRisk, ObjectiveFunction
     from skfolio.prior import EmpiricalPrior
@@ -97,10 +99,10 @@ def _solve(
     )
     try:
         with warnings.catch_warnings():
-            # "Solution may be inaccurate" must not pass as a solution.
-            warnings.simplefilter("error")
+            # What skfolio only warns of must not pass as a solution.
+            warnings.filterwarnings("error", message="Solution may be inaccurate")
             weights = np.asarray(model.fit(series).weights_, dtype=np.float64)
-    except (OptimizationError, ValueError, UserWarning) as error:
+    except (SkfolioError, ValueError, UserWarning) as error:
         raise RiskError(f"no mean-variance portfolio was found: {error}") from error
     weights = np.where(weights < PRECISION, 0.0, np.minimum(weights, bounds))
     return np.asarray(weights)
