@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trading.compiled import compiled
+from trading.compiled import compiled, inner
 from trading.errors import DataError
 
 FloatArray = npt.NDArray[np.float64]
@@ -90,13 +90,13 @@ def _rolling(values: FloatArray, window: int, operation: int, ddof: int) -> Floa
     return result
 
 
-@compiled
+@inner
 def tile_rows(window: int) -> int:
     """Return how many rows a tile answers: enough that the rows above it weigh little."""
     return max(TILE_ROWS, 4 * window)
 
 
-@compiled
+@inner
 def load_tile(
     values: FloatArray, first: int, last: int, column: int, width: int, tile: FloatArray
 ) -> None:
@@ -107,7 +107,7 @@ def load_tile(
             tile[row - first, j] = value + (value - value)
 
 
-@compiled
+@inner
 def double_means(level: FloatArray, span: int, rows: int, width: int) -> None:
     """Turn means of `span` rows into means of `2 * span` rows, in place."""
     for row in range(rows - 1, span - 1, -1):
@@ -115,7 +115,7 @@ def double_means(level: FloatArray, span: int, rows: int, width: int) -> None:
             level[row, j] = 0.5 * (level[row, j] + level[row - span, j])
 
 
-@compiled
+@inner
 def join_means(
     total: FloatArray, covered: int, level: FloatArray, span: int, rows: int, width: int
 ) -> None:
@@ -129,7 +129,7 @@ def join_means(
             total[row, j] += (level[row - covered, j] - total[row, j]) * share
 
 
-@compiled
+@inner
 def _double_deviations(
     level: FloatArray, squares: FloatArray, span: int, rows: int, width: int
 ) -> None:
@@ -139,7 +139,7 @@ def _double_deviations(
             squares[row, j] += squares[row - span, j] + gap * gap * (0.5 * span)
 
 
-@compiled
+@inner
 def _join_deviations(
     total: FloatArray,
     total_squares: FloatArray,
@@ -160,7 +160,7 @@ def _join_deviations(
             total_squares[row, j] += squares[row - covered, j] + gap * gap * weight
 
 
-@compiled
+@inner
 def _combine(
     result: FloatArray,
     offset: int,
@@ -181,8 +181,8 @@ def _combine(
                 result[row, j] = there if there > here or there != there else here
 
 
-@compiled
-def window_moments(
+@inner
+def _window_moments(
     level: FloatArray,
     squares: FloatArray,
     total: FloatArray,
@@ -213,7 +213,7 @@ def window_moments(
         span *= 2
 
 
-@compiled
+@inner
 def _window_combined(
     level: FloatArray, total: FloatArray, window: int, operation: int, rows: int, width: int
 ) -> None:
@@ -248,7 +248,7 @@ def _roll(values: FloatArray, window: int, operation: int, ddof: int, result: Fl
             rows = last - first
             load_tile(values, first, last, column, width, level)
             if operation in (MEAN, STD):
-                window_moments(
+                _window_moments(
                     level, squares, total, total_squares, window, rows, width, operation == STD
                 )
             else:

@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from trading.compiled import compiled
+from trading.compiled import compiled, inner
 from trading.market.market_data import MarketData
 from trading.market.rolling import (
     TILE_COLUMNS,
@@ -91,7 +91,7 @@ def _trend(closes: FloatArray, short: int, long: int, exposure: CodeArray) -> No
                     exposure[first + row, column + j] = code if b == b else np.int8(UNKNOWN)
 
 
-@compiled
+@inner
 def _two_means(
     level: FloatArray,
     fast: FloatArray,
