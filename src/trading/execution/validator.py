@@ -113,7 +113,7 @@ def _id_problems(order: Order, capabilities: Capabilities, known_ids: Collection
     if not isinstance(strategy, str) or not _is_name(strategy, MAX_STRATEGY_ID_LENGTH):
         problems.append(
             f"the strategy id must be 1 to {MAX_STRATEGY_ID_LENGTH} printable characters without "
-            f"spaces, got {strategy!r}"
+            f"a space at either end, in Unicode's composed form (NFC), got {strategy!r}"
         )
     return problems
 
@@ -123,8 +123,8 @@ def _symbol_problems(
 ) -> list[str]:
     if not isinstance(symbol, str) or not _is_name(symbol, MAX_SYMBOL_LENGTH):
         return [
-            f"the symbol must be 1 to {MAX_SYMBOL_LENGTH} printable characters without spaces, in "
-            f"Unicode's composed form (NFC), got {symbol!r}"
+            f"the symbol must be 1 to {MAX_SYMBOL_LENGTH} printable characters without a space at "
+            f"either end, in Unicode's composed form (NFC), got {symbol!r}"
         ]
     if symbols is not None and symbol not in symbols:
         return [f"unknown symbol {symbol!r}; it is not among the {len(symbols)} of this session"]
@@ -137,7 +137,7 @@ def _is_name(text: str, longest: int) -> bool:
     return (
         0 < len(text) <= longest
         and text.isprintable()
-        and not any(character.isspace() for character in text)
+        and text == text.strip()
         and unicodedata.is_normalized("NFC", text)
     )
 
