@@ -1,1 +1,1 @@
-"""Risk: the hard limits that every target portfolio must keep."""
+"""Risk: position sizes, limits and their checks, measures of loss and exposure, the breaker."""

@@ -5,7 +5,13 @@
 of its own and the decorator `register`, becomes another.
 """
 
-from trading.risk.sizing.base import NameSizer, PortfolioSizer, PositionSizer, Targets
+from trading.risk.sizing.base import (
+    NameSizer,
+    PortfolioSizer,
+    PositionSizer,
+    Targets,
+    wanted_exposures,
+)
 from trading.risk.sizing.fixed_fraction import FixedFraction
 from trading.risk.sizing.kelly import KellyCriterion
 from trading.risk.sizing.mean_variance import MeanVariance
@@ -27,4 +33,5 @@ __all__ = [
     "register",
     "sizer_names",
     "sizer_type",
+    "wanted_exposures",
 ]

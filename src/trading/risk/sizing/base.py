@@ -64,6 +64,18 @@ class Targets:
         return Targets(self.rows[which], self.columns[which], self.weights[which])
 
 
+def wanted_exposures(signals: Signals, *, long_only: bool) -> tuple[IntArray, IntArray, FloatArray]:
+    """Return rows, columns and exposures (E,), -1..1, that signals ask for; HOLD asks for none.
+
+    BUY asks for its strength, SELL for 0 if `long_only` and else for minus its strength.
+    """
+    asked = signals.actions != 0
+    strengths = signals.strengths[asked]
+    sells = 0.0 if long_only else -strengths
+    exposures = np.where(signals.actions[asked] > 0, strengths, sells)
+    return signals.rows[asked], signals.columns[asked], exposures
+
+
 class PositionSizer(ABC):
     """A position sizer: frozen parameters, and a causal function from signals to target weights.
 
@@ -139,11 +151,7 @@ class PositionSizer(ABC):
         before = np.zeros(names) if held is None else np.asarray(held, dtype=np.float64)
         if before.shape != (names,) or not (np.abs(before) <= 1.0).all():
             raise RiskError(f"held must be {names} exposures within -1..1, got {before}")
-        asked = signals.actions != 0
-        rows, columns = signals.rows[asked], signals.columns[asked]
-        strengths = signals.strengths[asked]
-        sells = 0.0 if long_only else -strengths
-        exposures = np.where(signals.actions[asked] > 0, strengths, sells)
+        rows, columns, exposures = wanted_exposures(signals, long_only=long_only)
         if not len(rows):
             return Targets.none()
         return self._targets(data, rows, columns, exposures, before)
