@@ -170,7 +170,7 @@ class ReferenceEngine:
             if bar is None or position.quantity == 0 or position.basis == 0:
                 continue
             cost = position.basis / position.quantity
-            gain = bar.close / cost - 1.0 if position.quantity > 0 else 1.0 - bar.close / cost
+            gain = (bar.close - cost) / cost * (1.0 if position.quantity > 0 else -1.0)
             stop, take = self._limits.stop_loss, self._limits.take_profit
             if stop is not None and gain <= -stop:
                 limit, limit_value = "stop_loss", stop

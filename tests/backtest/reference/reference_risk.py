@@ -78,7 +78,7 @@ class RiskDesk:
         self._peak = equity if reset or not self._marked else max(self._peak, equity)
         self._marked = True
         limit = self._settings.max_drawdown
-        drawdown = 1.0 - equity / self._peak if self._peak > 0 else 0.0
+        drawdown = (self._peak - equity) / self._peak if self._peak > 0 else 0.0
         if limit is not None and drawdown >= limit and not self.halted:
             self._record(-1, "drawdown_halt", "halted", drawdown, limit, 0, 0)
             self.halt()

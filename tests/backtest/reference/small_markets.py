@@ -1,7 +1,7 @@
 """Small markets written by hand, and the two engines that run them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -33,11 +33,13 @@ def market(
 ) -> BarFeed:
     """Return daily bars of symbols A, B, …: rows of (open, high, low, close[, volume]).
 
-    `days` are the days of January 2024 (1 is a Monday); one day may hold several bars.
+    `days` count from 2024-01-01, a Monday, as 1; one day may hold several bars.
     """
     rows = len(symbols[0])
     days = list(days or range(1, rows + 1))
-    dates = np.array([date(2024, 1, day) for day in days], dtype="datetime64[D]")
+    dates = np.array(
+        [date(2023, 12, 31) + timedelta(days=day) for day in days], dtype="datetime64[D]"
+    )
     later = np.array([days[:row].count(day) for row, day in enumerate(days)])
     stamps = dates.astype("datetime64[s]").astype(np.int64) + 20 * 3600 + 60 * later
     grid = np.array([[(*bar, 1e6)[:5] for bar in bars] for bars in symbols]).transpose(1, 0, 2)
