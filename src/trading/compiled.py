@@ -7,6 +7,7 @@ therefore in a folder named after the sources of all compiled functions.
 import hashlib
 import os
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -36,7 +37,13 @@ def _cache_directory() -> Path:
         digest.update(path.relative_to(root).as_posix().encode())
         digest.update(path.read_bytes())
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "trading" / "compiled" / digest.hexdigest()[:16]
+    directory = Path(base) / "trading" / "compiled" / digest.hexdigest()[:16]
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        # No home to write to: compile for this process alone.
+        return Path(tempfile.mkdtemp(prefix="trading-compiled-"))
+    return directory
 
 
 if "NUMBA_CACHE_DIR" not in os.environ:

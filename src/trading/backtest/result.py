@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from trading.backtest.events import event_log
 from trading.backtest.feed import BarFeed
 from trading.backtest.kernel import Curve
 from trading.backtest.round_trips import round_trips
@@ -178,7 +179,7 @@ class BacktestResult:
 
     @cached_property
     def orders(self) -> pd.DataFrame:
-        """Every order, in the order of acceptance or rejection."""
+        """Every order, in the order of acceptance or rejection; `ended` is NaT while it works."""
         orders = ledger(self.book, "orders")
         stamps, symbols = self._utc(orders["row"]), self._symbols(orders["column"])
         ids = [
@@ -203,6 +204,7 @@ class BacktestResult:
                 "status": _named(orders["status"], STATUSES),
                 "filled_quantity": orders["filled"] / MICRO,
                 "reason": _named(orders["reason"], REASONS),
+                "ended": self._utc(orders["ended"]).where(orders["ended"] >= 0),
             }
         )
 
@@ -285,6 +287,11 @@ class BacktestResult:
             price[order],
             costs[order],
         )
+
+    @cached_property
+    def events(self) -> pd.DataFrame:
+        """The run as a log of events, in the order in which they happened."""
+        return event_log(self)
 
     @cached_property
     def positions(self) -> pd.DataFrame:

@@ -88,7 +88,7 @@ OUTCOMES = ("resized", "rejected", "halted", "exit")
 
 ACCOUNT = np.dtype(
     [
-        *((name, np.int64) for name in ("cash", "initial", "peak", "halted")),
+        *((name, np.int64) for name in ("row", "cash", "initial", "peak", "halted")),
         *((name, np.int64) for name in ("realized", "dividends", "borrow")),
         *((name, np.int64) for name in ("commission", "slippage")),
         *((name, np.int64) for name in ("orders", "fills", "closings", "events", "active")),
@@ -97,7 +97,7 @@ ACCOUNT = np.dtype(
     ],
     align=True,
 )
-"""One record: money in micro-dollars, rows used of each table, and counters.
+"""One record: the present row, money in micro-dollars, rows used of each table, and counters.
 
 `peak` and `halted` are the drawdown breaker's; `trades_today` counts orders accepted in the
 session, `month_shares` micro-shares traded in calendar month `month`; `gross`, `working_buys` and
@@ -121,13 +121,18 @@ session numbered `last_session` (NaN, -1 before the first); `dead`: delisted.
 
 ORDER = np.dtype(
     [
-        *((name, np.int64) for name in ("row", "column", "quantity", "filled", "looked_at")),
+        *((name, np.int64) for name in ("row", "ended", "column", "quantity", "filled")),
+        ("looked_at", np.int64),
         *((name, np.float64) for name in ("limit", "stop", "volatility", "dollar_volume")),
         *((name, np.int8) for name in ("side", "type", "time", "status", "reason", "triggered")),
     ],
     align=True,
 )
-"""One record an order that was accepted or rejected, by order number."""
+"""One record an order that was accepted or rejected, by order number.
+
+`row` of the decision, `ended` the row in which it left the market (-1 while it works), `looked_at`
+the last row in which its price was met.
+"""
 
 FILL = np.dtype(
     [

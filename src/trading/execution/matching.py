@@ -59,6 +59,7 @@ def end_order(book: Book, order: int, status: int, reason: int) -> None:
     else:
         book.symbols[column].working_sells -= rest
     orders[order].status = status
+    orders[order].ended = book.account[0].row
     if reason != 0:
         orders[order].reason = reason
 
@@ -124,6 +125,7 @@ def split_symbol(book: Book, rules: Rules, row: int, column: int, ratio: float) 
 @compiled
 def apply_action(book: Book, rules: Rules, row: int, column: int, kind: int, value: float) -> None:
     """Carry out a corporate action: 0 split, 1 dividend, 2 delisting."""
+    book.account[0].row = row
     if book.symbols[column].dead:
         return
     if kind == 0:
@@ -173,6 +175,7 @@ def fill_order(
         )
     if orders[order].filled == orders[order].quantity:
         orders[order].status = FILLED
+        orders[order].ended = row
     elif ending != 0:
         end_order(book, order, CANCELLED, ending)
     elif quantity > 0:
@@ -295,6 +298,7 @@ def match_row(
     volumes: FloatArray,
 ) -> None:
     """Let one bar `(N,)` fill the orders that work: at the open, within the range, at the close."""
+    book.account[0].row = row
     orders = book.orders
     active = book.account[0].active
     if active == 0:
@@ -394,6 +398,7 @@ def mark_row(
     closes: FloatArray,
 ) -> int:
     """Take over the closes, close stale positions, return the equity in micro-dollars."""
+    book.account[0].row = row
     for column in range(len(closes)):
         if has_bar(opens, highs, lows, closes, column):
             book.symbols[column].last = closes[column]

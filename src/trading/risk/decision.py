@@ -175,6 +175,7 @@ def _add_order(
     book.account[0].orders = order + 1
     orders = book.orders
     orders[order].row = row
+    orders[order].ended = row if status == REJECTED else -1
     orders[order].column = column
     orders[order].side = side
     orders[order].type = kind
@@ -335,8 +336,8 @@ def _protect(book: Book, limits: Limits, now: Moment, bar: Bar) -> None:
             continue
         if not has_bar(bar.open, bar.high, bar.low, bar.close, column):
             continue
-        ratio = now.closes[column] / (float(book.symbols[column].basis) / float(held))
-        gain = ratio - 1.0 if held > 0 else 1.0 - ratio
+        cost = float(book.symbols[column].basis) / float(held)
+        gain = (now.closes[column] - cost) / cost * (1.0 if held > 0 else -1.0)
         reason, limit = 0, 0.0
         if limits.stop_loss >= 0.0 and gain <= -limits.stop_loss:
             reason, limit = STOP_LOSS, limits.stop_loss
@@ -372,7 +373,7 @@ def _watch_drawdown(book: Book, limits: Limits, now: Moment, reset: bool) -> Non
     account.peak = max(account.peak, now.equity)
     if limits.drawdown < 0.0 or account.halted != 0:
         return
-    drawdown = 1.0 - now.equity / account.peak if account.peak > 0 else 0.0
+    drawdown = (account.peak - now.equity) / account.peak if account.peak > 0 else 0.0
     if drawdown >= limits.drawdown:
         record_event(book, now.row, -1, DRAWDOWN_HALT, HALTING, drawdown, limits.drawdown, 0, 0)
         halt(book, now)
@@ -397,6 +398,7 @@ def decide_row(
     now : the present; its equity is that of step 4
     reset : whether the breaker is reset before anything else
     """
+    book.account[0].row = now.row
     exits = limits.stop_loss >= 0.0 or limits.take_profit >= 0.0
     if first == end and not exits and limits.drawdown < 0.0 and not reset:
         book.account[0].peak = max(book.account[0].peak, now.equity)
