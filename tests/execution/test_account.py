@@ -84,7 +84,7 @@ def test_splits_pay_fractions_in_cash() -> None:
     fractional.book(Split("s", "AAA", START, D("0.5"), D(11), whole_shares=False))
     assert fractional.positions["AAA"] == Position("AAA", D("50.5"), D(1010))
     with pytest.raises(OrderError, match="needs the last price"):
-        account.book(Split("t", "AAA", START, D("0.3"), None))
+        account.book(Split("t", "AAA", START, D("0.33"), None))
     account.check()
 
 
