@@ -86,6 +86,7 @@ def _rolling(values: FloatArray, window: int, operation: int, ddof: int) -> Floa
     check_window(window)
     view = panel_view(values)
     result = np.empty(view.shape)
+    result[: window - 1] = np.nan
     _roll(view, int(window), operation, ddof, result)
     return result
 
@@ -108,6 +109,15 @@ def load_tile(
 
 
 @inner
+def copy_tile(source: FloatArray, target: FloatArray, rows: int, width: int) -> None:
+    """Copy the part of a tile that is in use."""
+    # Loops, because numba compiles an assignment of slices for seconds.
+    for row in range(rows):
+        for j in range(width):
+            target[row, j] = source[row, j]
+
+
+@inner
 def double_means(level: FloatArray, span: int, rows: int, width: int) -> None:
     """Turn means of `span` rows into means of `2 * span` rows, in place."""
     for row in range(rows - 1, span - 1, -1):
@@ -121,7 +131,7 @@ def join_means(
 ) -> None:
     """Extend means `total` of `covered` rows by the `span` rows before them, in place."""
     if covered == 0:
-        total[:rows, :width] = level[:rows, :width]
+        copy_tile(level, total, rows, width)
         return
     share = span / (covered + span)
     for row in range(rows - 1, covered - 1, -1):
@@ -151,7 +161,7 @@ def _join_deviations(
     width: int,
 ) -> None:
     if covered == 0:
-        total_squares[:rows, :width] = squares[:rows, :width]
+        copy_tile(squares, total_squares, rows, width)
         return
     weight = covered * (span / (covered + span))
     for row in range(rows - 1, covered - 1, -1):
@@ -197,7 +207,9 @@ def _window_moments(
     `level` holds the values and is used up. Only rows from `window - 1` on have an answer.
     """
     if deviations:
-        squares[:rows, :width] = 0.0 * level[:rows, :width]
+        for row in range(rows):
+            for j in range(width):
+                squares[row, j] = 0.0 * level[row, j]
     covered, span = 0, 1
     while True:
         if window & span:
@@ -221,7 +233,7 @@ def _window_combined(
     while True:
         if window & span:
             if covered == 0:
-                total[:rows, :width] = level[:rows, :width]
+                copy_tile(level, total, rows, width)
             else:
                 _combine(total, covered, level, operation, rows, width)
             covered += span
@@ -234,7 +246,6 @@ def _window_combined(
 @compiled
 def _roll(values: FloatArray, window: int, operation: int, ddof: int, result: FloatArray) -> None:
     bars, symbols = values.shape
-    result[: window - 1] = np.nan
     step = tile_rows(window)
     height = min(bars, step + window - 1)
     level = np.empty((height, TILE_COLUMNS))

@@ -63,6 +63,7 @@ class TrendFollowing(PanelStrategy):
         """Return a BUY where the short average crosses above the long one, else a SELL."""
         closes = panel_view(market_data.adjusted_close)
         exposure = np.empty(closes.shape, dtype=np.int8)
+        exposure[: self.parameters.long_ma - 1] = UNKNOWN
         _trend(closes, self.parameters.short_ma, self.parameters.long_ma, exposure)
         return crossing_signals(self, market_data, exposure)
 
@@ -71,7 +72,6 @@ class TrendFollowing(PanelStrategy):
 def _trend(closes: FloatArray, short: int, long: int, exposure: CodeArray) -> None:
     """Compare two moving averages, tile by tile: the closes are read once."""
     bars, symbols = closes.shape
-    exposure[: long - 1] = UNKNOWN
     step = tile_rows(long)
     height = min(bars, step + long - 1)
     level = np.empty((height, TILE_COLUMNS))
