@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import trading
@@ -36,3 +37,19 @@ def test_a_changed_function_or_constant_is_compiled_anew(tmp_path: Path) -> None
     with (copied / "cli" / "app.py").open("a", encoding="utf-8") as file:
         file.write("\n# another\n")
     assert cache_of(tmp_path / "src", home) in found
+
+
+def test_old_caches_are_forgotten_and_no_home_is_no_obstacle(tmp_path: Path) -> None:
+    folder = tmp_path / "trading" / "compiled"
+    for name, age in (("old", 40 * 86_400), ("recent", 5 * 86_400)):
+        (folder / name).mkdir(parents=True)
+        then = time.time() - age
+        os.utime(folder / name, (then, then))
+    cache_of(SOURCE.parent, tmp_path)
+    assert not (folder / "old").exists()
+    assert (folder / "recent").exists()
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    elsewhere = cache_of(SOURCE.parent, blocked)
+    assert Path(elsewhere).is_dir()
+    Path(elsewhere).rmdir()

@@ -7,7 +7,9 @@ therefore in a folder named after the sources of all compiled functions.
 import hashlib
 import os
 import re
+import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -17,6 +19,7 @@ import numba
 P = ParamSpec("P")
 R = TypeVar("R")
 
+KEPT_DAYS = 30
 _IMPORTS = re.compile(r"^from (trading[.\w]*) import", re.MULTILINE)
 
 
@@ -40,10 +43,20 @@ def _cache_directory() -> Path:
     directory = Path(base) / "trading" / "compiled" / digest.hexdigest()[:16]
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        directory.touch()
+        _forget_old(directory.parent)
     except OSError:
         # No home to write to: compile for this process alone.
         return Path(tempfile.mkdtemp(prefix="trading-compiled-"))
     return directory
+
+
+def _forget_old(folder: Path) -> None:
+    """Remove what sources of weeks ago were compiled to."""
+    oldest = time.time() - KEPT_DAYS * 86_400
+    for directory in folder.iterdir():
+        if directory.stat().st_mtime < oldest:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 if "NUMBA_CACHE_DIR" not in os.environ:
