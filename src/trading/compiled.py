@@ -70,8 +70,12 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def inner(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a function that only compiled functions call: it needs no door from Python."""
-    return _compile(function, no_cpython_wrapper=True)
+    """Compile a function that only compiled functions call: it needs no door from Python.
+
+    It becomes part of its callers: handing over an account, which is dozens of words, would cost
+    more than most of these functions do.
+    """
+    return _compile(function, no_cpython_wrapper=True, forceinline=True)
 
 
 def _compile(function: Callable[P, R], **options: Any) -> Callable[P, R]:
