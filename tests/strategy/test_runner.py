@@ -148,6 +148,8 @@ def test_each_fault_is_a_named_error(script, error, words):
 def test_what_a_strategy_does_to_its_view_stays_with_it():
     def vandal(data):
         object.__setattr__(data, "close", np.zeros((3, 4)))
+        data.columns["S000"] = 3
+        data.columns["NEW"] = 0
         return []
 
     close, columns = DATA.close, dict(DATA.columns)

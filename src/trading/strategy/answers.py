@@ -12,14 +12,13 @@ from trading.strategy.base import BaseStrategy
 from trading.strategy.signals import CODES, Signal, Signals
 
 
-def last_bar(strategy: BaseStrategy, answer: Any, data: MarketData, seen: MarketData) -> Signals:
+def last_bar(strategy: BaseStrategy, answer: Any, data: MarketData) -> Signals:
     """Return the answer to `analyze` as signals of the last bar of `data`.
 
     Parameters
     ----------
     answer : what `analyze` returned
-    data : whose bars the rows of the result count
-    seen : the tail of `data` that `analyze` was given
+    data : whose bars the rows of the result count; `analyze` was given the last `lookback` of them
 
     Raises
     ------
@@ -29,13 +28,14 @@ def last_bar(strategy: BaseStrategy, answer: Any, data: MarketData, seen: Market
     """
     row = len(data.timestamps) - 1
     if isinstance(answer, Signals):
+        seen = data.tail(strategy.lookback)
         _of_these_bars(strategy, answer, seen)
         if (answer.rows != len(seen.timestamps) - 1).any():
             raise SignalError(f"{strategy.strategy_id}: analyze answers for the last bar alone")
         _valid(strategy, answer)
         columns, actions, strengths = answer.columns, answer.actions, answer.strengths
     else:
-        found = _gathered(strategy, answer, seen)
+        found = _gathered(strategy, answer, data)
         columns = np.array([one[0] for one in found], dtype=np.int64)
         actions = np.array([one[1] for one in found], dtype=np.int8)
         strengths = np.array([one[2] for one in found], dtype=np.float64)
@@ -67,7 +67,7 @@ def panel(strategy: BaseStrategy, answer: Any, data: MarketData) -> Signals:
 
 
 def _gathered(
-    strategy: BaseStrategy, answer: Any, seen: MarketData
+    strategy: BaseStrategy, answer: Any, data: MarketData
 ) -> list[tuple[int, int, float]]:
     if not isinstance(answer, Iterable):
         _discard(answer)
@@ -75,7 +75,7 @@ def _gathered(
             f"{strategy.strategy_id}: analyze answered {type(answer).__name__}, expected signals "
             "(an empty list for none)"
         )
-    now, columns, mine = seen.now, seen.columns, strategy.strategy_id
+    now, columns, mine = data.now, data.columns, strategy.strategy_id
     found: dict[int, tuple[int, int, float]] = {}
     for signal in answer:
         if not isinstance(signal, Signal):

@@ -144,7 +144,9 @@ class StrategyRunner:
             try:
                 signals = await self._run(
                     strategy,
-                    lambda _: answers.panel(strategy, strategy.signal_panel(_own(data)), data),
+                    lambda _: answers.panel(
+                        strategy, strategy.signal_panel(_own(data, len(data.timestamps))), data
+                    ),
                     self.panel_timeout_seconds,
                 )
             except StrategyError as error:
@@ -196,7 +198,7 @@ class _Walk:
     _over: bool = False
 
     def go(self, worker: Worker) -> None:
-        _ = self.data.columns
+        _ = self.data.columns  # Made once, and handed on to every view.
         for row in range(max(self.strategy.lookback - 1, 0), len(self.data.timestamps)):
             if self._over:
                 return
@@ -242,9 +244,12 @@ class _Walk:
         return Trace(signals, tuple(self.failures), self.suspended)
 
 
-def _own(data: MarketData) -> MarketData:
-    """Return a view that shares nothing but read-only arrays: its attributes may be set."""
-    return data.upto(len(data.timestamps) - 1)
+def _own(data: MarketData, bars: int) -> MarketData:
+    """Return the last bars as a view of the strategy's own, which shares read-only arrays alone."""
+    columns = data.columns
+    view = data.tail(bars)
+    object.__setattr__(view, "columns", columns.copy())
+    return view
 
 
 def _ask(worker: Worker, strategy: BaseStrategy, data: MarketData) -> Signals:
@@ -257,15 +262,13 @@ def _ask(worker: Worker, strategy: BaseStrategy, data: MarketData) -> Signals:
     bars = len(data.timestamps)
     if not bars or (bars < lookback and not isinstance(strategy, PanelStrategy)):
         return Signals.none(strategy.strategy_id, data.timestamps, data.symbols)
-    _ = data.columns  # Made once, and handed on to every view.
-    seen = data.tail(lookback)
-    asked: Any = strategy.analyze(seen)
+    asked: Any = strategy.analyze(_own(data, lookback))
     if not inspect.iscoroutine(asked):
         raise SignalError(
             f"{strategy.strategy_id}: analyze returned {type(asked).__name__}; "
             "define it with `async def` and return the signals"
         )
-    return answers.last_bar(strategy, worker.complete(asked), data, seen)
+    return answers.last_bar(strategy, worker.complete(asked), data)
 
 
 def _guarded(strategy: BaseStrategy, job: Callable[[], R]) -> R:
