@@ -35,21 +35,27 @@ def market(
 
     `days` count from 2024-01-01, a Monday, as 1; one day may hold several bars.
     """
-    rows = len(symbols[0])
-    days = list(days or range(1, rows + 1))
-    dates = np.array(
-        [date(2023, 12, 31) + timedelta(days=day) for day in days], dtype="datetime64[D]"
-    )
-    later = np.array([days[:row].count(day) for row, day in enumerate(days)])
-    stamps = dates.astype("datetime64[s]").astype(np.int64) + 20 * 3600 + 60 * later
-    grid = np.array([[(*bar, 1e6)[:5] for bar in bars] for bars in symbols]).transpose(1, 0, 2)
+    days = list(days or range(1, len(symbols[0]) + 1))
+    dates = [date(2023, 12, 31) + timedelta(days=day) for day in days]
+    rows = [[(*bar, 1e6)[:5] for bar in row] for row in zip(*symbols, strict=True)]
+    data = market_data(dates, tuple("ABCDEFGH"[: len(symbols)]), rows)
+    return BarFeed(data, tuple(actions), dict(sectors or {}))
+
+
+def market_data(
+    dates: Sequence[date], symbols: tuple[str, ...], rows: Sequence[Sequence[Prices]]
+) -> MarketData:
+    """Return the bars of `rows`, one (open, high, low, close, volume) a symbol, a minute apart."""
     opens, highs, lows, closes, volumes = (
-        np.ascontiguousarray(grid[:, :, field]) for field in range(5)
+        np.ascontiguousarray(field) for field in np.array(rows).transpose(2, 0, 1)
     )
-    data = MarketData(
-        stamps.astype("datetime64[s]"),
-        dates,
-        tuple("ABCDEFGH"[: len(symbols)]),
+    days = np.array(dates, dtype="datetime64[D]")
+    later = np.array([dates[:row].count(day) for row, day in enumerate(dates)])
+    seconds = days.astype("datetime64[s]").astype(np.int64) + 20 * 3600 + 60 * later
+    return MarketData(
+        seconds.astype("datetime64[s]"),
+        days,
+        symbols,
         opens,
         highs,
         lows,
@@ -57,7 +63,6 @@ def market(
         volumes,
         adjusted_close=closes.copy(),
     )
-    return BarFeed(data, tuple(actions), dict(sectors or {}))
 
 
 def flat(price: float, volume: float = 1e6) -> Prices:
