@@ -1,7 +1,7 @@
 """The table of transitions, one cell at a time, and what fills do to a record."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -159,7 +159,9 @@ def test_events_that_are_malformed() -> None:
 def test_a_restatement_changes_what_remains() -> None:
     record = in_status(S.ACCEPTED).apply(happened(E.RESTATE))
     assert (record.order.quantity, record.remaining_quantity) == (Decimal(200), Decimal(200))
-    other = replace(happened(E.RESTATE), restated=an_order(symbol="BBB"))
+    assert record.apply(happened(E.RESTATE)) is record, "a repeated split is one split"
+    later = START + timedelta(days=1)
+    other = replace(happened(E.RESTATE), restated=an_order(symbol="BBB"), timestamp=later)
     with pytest.raises(OrderError, match="holds another order"):
         record.apply(other)
 

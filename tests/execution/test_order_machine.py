@@ -1,6 +1,6 @@
 """Orders, manager and account as a state machine, against a broker that fails as it likes.
 
-300 runs of up to 60 steps: some 17,000 steps. After every step no order has left the
+250 runs of up to 60 steps: some 14,000 steps. After every step no order has left the
 table, what we hold equals the broker's books once everything was heard, and cash plus positions is
 equity.
 """
@@ -188,16 +188,8 @@ class OrderMachine(RuleBasedStateMachine):
 
     @rule(symbol=st.sampled_from(SYMBOLS), ratio=st.sampled_from(["2", "3", "0.5", "1.5", "0.1"]))
     def split(self, symbol: str, ratio: str) -> None:
-        # A venue splits between sessions, when nothing is on its way.
-        self.hear()
-        if self.manager.working and any(
-            record.status in (OrderStatus.UNKNOWN, OrderStatus.SUBMITTED)
-            for record in self.manager.working
-        ):
-            return
         number = len(self.broker.made_activities)
         self.broker.act(Split(f"a{number}", symbol, self.clock(), Decimal(ratio), Decimal("12.34")))
-        self.hear()
 
     @rule(amount=st.decimals("-100", "100", places=2))
     def transfer(self, amount: Decimal) -> None:
@@ -257,8 +249,11 @@ class OrderMachine(RuleBasedStateMachine):
                     OrderStatus.REJECTED,
                     OrderStatus.CANCELLED,
                 )
-            else:
+            elif record.order == view.order:
                 assert record.filled_quantity == view.filled_quantity
+            else:
+                # A replaced order hears no more of splits.
+                assert record.is_final
 
     @invariant()
     def the_books_balance(self) -> None:
@@ -286,7 +281,7 @@ class OrderMachine(RuleBasedStateMachine):
 
 TestOrderMachine = OrderMachine.TestCase
 TestOrderMachine.settings = settings(
-    max_examples=300,
+    max_examples=250,
     stateful_step_count=60,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -18,9 +18,9 @@ from trading.errors import (
 from trading.execution.brokers.base import Broker, BrokerOrder
 from trading.execution.journal import Journal
 from trading.execution.lifecycle import FINAL, OPEN, OrderEvent, OrderEventKind, OrderRecord
-from trading.execution.order_state import OrderState, event_entry, is_news
+from trading.execution.order_state import OrderState, entry_of, event_entry, is_news
 from trading.execution.orders import OrderStatus
-from trading.execution.reconciliation import BrokerState, catch_up, fill_event
+from trading.execution.reconciliation import BrokerState, catch_up, missed_entries
 
 log = structlog.get_logger(__name__)
 
@@ -151,20 +151,22 @@ class BrokerDesk:
         """Ask what became of an UNKNOWN order; it stays UNKNOWN where no answer can be had."""
         try:
             view = await self._looked_up(client_order_id)
-            fills = await self.asked(self.broker.fills) if view is not None else ()
+            fills = await self.asked(self.broker.fills)
+            activities = await self.asked(self.broker.activities)
         except (BrokerError, OSError) as error:
             log.warning("order_unknown", order=client_order_id, error=str(error))
             return self.state.records[client_order_id]
-        try:
-            for fill in fills:
-                if fill.client_order_id == client_order_id:
-                    self.write(self.state.entries_of(fill_event(fill)))
-            record = self.state.records[client_order_id]
-            if record.status not in FINAL:
+        money = missed_entries(self.state.records, self.state.opened(), fills, activities)
+        if money.problems:
+            raise self.distrusting("; ".join(money.problems))
+        self.write(entry_of(entry) for entry in money.missed)
+        record = self.state.records[client_order_id]
+        if record.status not in FINAL:
+            try:
                 events = catch_up(record, view, self.clock(), at_start=True)
                 self.write(event_entry(event) for event in events)
-        except OrderError as error:
-            raise self.distrusting(str(error)) from error
+            except OrderError as error:
+                raise self.distrusting(str(error)) from error
         return self.state.records[client_order_id]
 
     async def ask_everything(self, busy: Collection[str] = ()) -> BrokerState:

@@ -156,11 +156,13 @@ TRANSITIONS: dict[OrderStatus, dict[OrderEventKind, tuple[OrderStatus, ...]]] = 
     # A final order still hears late and repeated news. Late fills move money and are never lost;
     # one that completes the order shows that the cancel or the expiry came too late.
     _S.FILLED: {
+        _E.RESTATE: (_S.FILLED,),
         _E.ACCEPT: (_S.FILLED,),
         _E.CANCEL_REJECT: (_S.FILLED,),
         _E.REPLACE_REJECT: (_S.FILLED,),
     },
     _S.CANCELLED: {
+        _E.RESTATE: (_S.CANCELLED,),
         _E.ACCEPT: (_S.CANCELLED,),
         _E.FILL: (_S.CANCELLED, _S.FILLED),
         _E.CANCEL: (_S.CANCELLED,),
@@ -168,6 +170,7 @@ TRANSITIONS: dict[OrderStatus, dict[OrderEventKind, tuple[OrderStatus, ...]]] = 
         _E.REPLACE_REJECT: (_S.CANCELLED,),
     },
     _S.EXPIRED: {
+        _E.RESTATE: (_S.EXPIRED,),
         _E.ACCEPT: (_S.EXPIRED,),
         _E.FILL: (_S.EXPIRED, _S.FILLED),
         _E.CANCEL_REJECT: (_S.EXPIRED,),
@@ -175,12 +178,14 @@ TRANSITIONS: dict[OrderStatus, dict[OrderEventKind, tuple[OrderStatus, ...]]] = 
         _E.EXPIRE: (_S.EXPIRED,),
     },
     _S.REPLACED: {
+        _E.RESTATE: (_S.REPLACED,),
         _E.ACCEPT: (_S.REPLACED,),
         _E.FILL: (_S.REPLACED,),
         _E.CANCEL_REJECT: (_S.REPLACED,),
         _E.REPLACE: (_S.REPLACED,),
     },
     _S.REJECTED: {
+        _E.RESTATE: (_S.REJECTED,),
         _E.ACCEPT: (_S.REJECTED,),
         _E.REJECT: (_S.REJECTED,),
         _E.CANCEL_REJECT: (_S.REJECTED,),
@@ -247,7 +252,7 @@ class OrderRecord:
         return kind in TRANSITIONS[self.status]
 
     def apply(self, event: OrderEvent) -> "OrderRecord":
-        """Return the record after `event`; a fill that is known already changes nothing.
+        """Return the record after `event`; a fill or restatement that is known changes nothing.
 
         Raises
         ------
@@ -268,6 +273,8 @@ class OrderRecord:
             raise OrderError(f"{event.kind} of {self.client_order_id}: a FILL, and only a FILL, "
                              "carries a fill")  # fmt: skip
         if event.fill is not None and self._knows(event.fill):
+            return self
+        if event.kind is OrderEventKind.RESTATE and self._restated_since(event):
             return self
         allowed = TRANSITIONS[self.status].get(event.kind)
         if allowed is None:
@@ -321,6 +328,13 @@ class OrderRecord:
                     )
                 return True
         return False
+
+    def _restated_since(self, event: OrderEvent) -> bool:
+        """Tell whether a restatement is known, is in a later one, or comes after the end."""
+        return self.is_final or any(
+            known.kind is OrderEventKind.RESTATE and known.timestamp >= event.timestamp
+            for known in self.history
+        )
 
     def _filled(self, fill: Fill) -> "OrderRecord":
         order = self.order

@@ -22,7 +22,7 @@ from trading.execution.journal import Journal
 from trading.execution.lifecycle import OrderEvent, OrderEventKind, OrderRecord
 from trading.execution.money import MICRO, from_micros
 from trading.execution.order_book import OrderBook
-from trading.execution.order_state import activity_entry, event_entry, open_entry, order_entry
+from trading.execution.order_state import entry_of, event_entry, open_entry, order_entry
 from trading.execution.orders import Order, OrderStatus
 from trading.execution.pre_trade import PreTradeCheck, Review
 from trading.execution.reconciliation import Reconciliation, reconcile
@@ -245,10 +245,7 @@ class OrderManager:
             state = await self._desk.ask_everything(busy)
             found = reconcile(self._state.records, self.account, state, at_start=at_start)
             if not found.problems:
-                self._desk.write(
-                    event_entry(entry) if isinstance(entry, OrderEvent) else activity_entry(entry)
-                    for entry in found.missed
-                )
+                self._desk.write(entry_of(entry) for entry in found.missed)
                 self._desk.distrust = ""
                 return found
         raise self._desk.distrusting("; ".join(found.problems))

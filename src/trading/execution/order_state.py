@@ -106,7 +106,7 @@ class OrderState:
             return [event_entry(happening)] if is_news(record, happening) else []
         if self.opened().knows(happening):
             return []
-        entries: list[dict[str, Any]] = [activity_entry(happening)]
+        entries: list[dict[str, Any]] = [entry_of(happening)]
         if isinstance(happening, Split):
             for record in self.book.of_symbol(happening.symbol):
                 if record.order.submitted_at < happening.timestamp:
@@ -176,10 +176,12 @@ def event_entry(event: OrderEvent) -> dict[str, Any]:
     return {"kind": "event", "event": to_plain(event)}
 
 
-def activity_entry(activity: Activity) -> dict[str, Any]:
-    """Return the entry of an activity."""
+def entry_of(happening: OrderEvent | Activity) -> dict[str, Any]:
+    """Return the entry of an event or an activity."""
+    if isinstance(happening, OrderEvent):
+        return event_entry(happening)
     return {
         "kind": "activity",
-        "type": type(activity).__name__,
-        "activity": to_plain(activity),
+        "type": type(happening).__name__,
+        "activity": to_plain(happening),
     }

@@ -87,10 +87,12 @@ def reconcile(
         not know of did not arrive
     """
     ours = dict(records)
-    missed: list[OrderEvent | Activity] = []
-    problems: list[str] = []
     views = {view.order.client_order_id: view for view in state.open_orders}
-    _missed_entries(ours, account, state, missed, problems)
+    money = missed_entries(records, account, state.fills, state.activities)
+    missed, problems = list(money.missed), list(money.problems)
+    for entry in missed:
+        if isinstance(entry, OrderEvent):
+            ours[entry.client_order_id] = ours[entry.client_order_id].apply(entry)
     for name in views:
         if name not in ours:
             problems.append(f"the broker works order {name!r}, which is not ours; cancel it there")
@@ -189,36 +191,42 @@ def _restatement(record: OrderRecord, view: BrokerOrder, at: datetime) -> OrderE
     )
 
 
-def _missed_entries(
-    ours: dict[str, OrderRecord],
+def missed_entries(
+    records: Mapping[str, OrderRecord],
     account: Account,
-    state: BrokerState,
-    missed: list[OrderEvent | Activity],
-    problems: list[str],
-) -> None:
-    """Collect fills and activities that the account has not counted, by time; splits first."""
-    entries: Iterable[Fill | Activity] = (*state.activities, *state.fills)
+    fills: Iterable[Fill],
+    activities: Iterable[Activity],
+) -> Reconciliation:
+    """Return what the account has not counted, in the order in which it happened; splits first.
+
+    A split brings the restatement of our orders. Money must be counted in its order: a dividend is
+    paid on what was held when it was paid.
+    """
+    ours = dict(records)
+    missed: list[OrderEvent | Activity] = []
+    problems: list[str] = []
+    entries: Iterable[Fill | Activity] = (*activities, *fills)
     for entry in sorted(entries, key=lambda entry: entry.timestamp):
         try:
             if account.knows(entry):
                 continue
-            if isinstance(entry, Fill):
-                record = ours.get(entry.client_order_id)
-                if record is None:
-                    problems.append(
-                        f"the broker reports fill {entry.fill_id!r} of {entry.quantity} "
-                        f"{entry.symbol} for order {entry.client_order_id!r}, which is not ours"
-                    )
-                    continue
-                events = [fill_event(entry)]
-            else:
+            if not isinstance(entry, Fill):
                 missed.append(entry)
                 events = _restatements(ours, entry) if isinstance(entry, Split) else []
+            elif entry.client_order_id in ours:
+                events = [fill_event(entry)]
+            else:
+                events = []
+                problems.append(
+                    f"the broker reports fill {entry.fill_id!r} of {entry.quantity} "
+                    f"{entry.symbol} for order {entry.client_order_id!r}, which is not ours"
+                )
             for event in events:
                 ours[event.client_order_id] = ours[event.client_order_id].apply(event)
                 missed.append(event)
         except OrderError as error:
             problems.append(str(error))
+    return Reconciliation(tuple(missed), tuple(problems))
 
 
 def fill_event(fill: Fill) -> OrderEvent:
