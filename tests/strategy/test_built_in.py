@@ -113,7 +113,7 @@ def test_momentum_is_a_ratio_of_two_closes(seed):
     assert told_by(FAST[3], closes) == changes(momentum(5, -0.02, 3), closes)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_mean_reversion_holds_from_its_latest_entry(seed):
     closes = random_closes(seed, 60, 4)
