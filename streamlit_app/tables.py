@@ -6,8 +6,9 @@ import pandas as pd
 
 from streamlit_app.loading import Stage
 from trading.notifications.wording import evidence, sentence
-from trading.signals.model import Action, MonthlySignal, MonthPerformance
+from trading.signals.model import MonthlySignal, MonthPerformance
 from trading.signals.report import GateVerdict
+from trading.strategy.signals import Action
 
 SPREADSHEET_FORMULAS = ("=", "+", "-", "@")
 SIGNAL_COLUMNS = (

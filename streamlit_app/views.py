@@ -11,8 +11,9 @@ from streamlit_app.loading import MonthView, Stage
 from trading.month.ledger import ChampionPointer, RunRecord
 from trading.notifications import wording
 from trading.notifications.wording import NO_DATA, change, day_name, level, share
-from trading.signals.model import Action, MonthPerformance
+from trading.signals.model import MonthPerformance
 from trading.signals.report import GateVerdict, MonthReport
+from trading.strategy.signals import Action
 
 ColumnConfig = dict[str, Any]
 PERCENT: Literal["percent"] = "percent"

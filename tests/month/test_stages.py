@@ -27,7 +27,7 @@ from trading.month.prepare import prepare
 from trading.month.rank import rank
 from trading.month.score import score_batch
 from trading.month.store import store_signals
-from trading.signals.model import Action
+from trading.strategy.signals import Action
 
 pytestmark = pytest.mark.slow
 DAYS = (date(2024, 1, 2), date(2024, 2, 1), date(2024, 3, 1))

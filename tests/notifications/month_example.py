@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from trading.signals.model import Action, MonthlySignal, MonthPerformance, SuccessRate
+from trading.signals.model import MonthlySignal, MonthPerformance, SuccessRate
 from trading.signals.report import (
     CostAssumptions,
     DataSummary,
@@ -16,6 +16,7 @@ from trading.signals.report import (
     PortfolioSummary,
     Risk,
 )
+from trading.strategy.signals import Action
 
 MONTH = "2026-11"
 BUYS, HOLDS, SELLS = 9, 59, 8

@@ -17,13 +17,14 @@ from trading.config import NotificationSettings
 from trading.errors import ConfigurationError, DataError
 from trading.notifications.mail import render, subject
 from trading.notifications.preview import to_preview_html
-from trading.signals.model import Action, MonthlySignal
+from trading.signals.model import MonthlySignal
 from trading.signals.report import (
     DataSummary,
     GateVerdict,
     ModelSummary,
     PortfolioSummary,
 )
+from trading.strategy.signals import Action
 
 ANALYST = "analyst@trading.example"
 SETTINGS = NotificationSettings(

@@ -3,7 +3,8 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from trading.signals.model import Action, MonthlySignal, Signal, SuccessRate
+from trading.signals.model import MonthlySignal, SuccessRate
+from trading.strategy.signals import Action, Signal
 
 
 def monthly(**changes):
@@ -66,18 +67,6 @@ def test_a_monthly_signal_becomes_a_strategy_signal():
             "previous_weight": 0.0,
         },
     )
-    assert Signal.model_validate_json(signal.model_dump_json()) == signal
-
-
-def test_a_signal_needs_a_time_zone():
-    with pytest.raises(ValidationError, match="time zone"):
-        Signal(
-            timestamp=datetime(2026, 11, 2),
-            symbol="A",
-            action=Action.BUY,
-            strength=1.0,
-            strategy_id="x",
-        )
 
 
 def test_a_rate_without_signals_is_refused():

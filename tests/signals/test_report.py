@@ -3,8 +3,8 @@ from pydantic import ValidationError
 
 from tests.notifications.month_example import example_history, example_report, example_verdict
 from trading.errors import DataError
-from trading.signals.model import Action
 from trading.signals.report import GateVerdict, ModelSummary, MonthReport, PortfolioSummary
+from trading.strategy.signals import Action
 
 
 def test_a_report_survives_its_json_byte_for_byte():

@@ -9,8 +9,9 @@ from moto import mock_aws
 from tests.notifications.month_example import example_history, example_report, example_signals
 from trading.errors import ConflictError, NotFoundError, StoreError
 from trading.signals.items import from_item, to_item
-from trading.signals.model import Action, MonthlySignal
+from trading.signals.model import MonthlySignal
 from trading.signals.store import SignalStore
+from trading.strategy.signals import Action
 
 
 class PowerCutError(Exception):

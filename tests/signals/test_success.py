@@ -5,8 +5,8 @@ import pytest
 
 from trading.execution.slippage import CostModel
 from trading.market.panel import Panel
-from trading.signals.model import Action
 from trading.signals.success import PastSignal, success_rates
+from trading.strategy.signals import Action
 
 COSTS = CostModel(commission_bps=10.0, slippage_bps=40.0, impact_coefficient=0.1, capital_usd=1e7)
 SYMBOLS = ("UP", "DOWN", "GONE", "FLAT", "BARELY", "")

@@ -13,7 +13,7 @@ from streamlit_app.tables import (
     to_csv,
 )
 from tests.notifications.month_example import example_history, example_signals, example_verdict
-from trading.signals.model import Action
+from trading.strategy.signals import Action
 
 SIGNALS = example_signals()
 

@@ -18,8 +18,8 @@ from trading.month.ledger import RunRecord
 from trading.month.notify import MailRecord, mails_of, preview_key
 from trading.month.payloads import Started
 from trading.month.resources import Resources
-from trading.signals.model import Action
 from trading.signals.report import MonthReport, read_report
+from trading.strategy.signals import Action
 
 TOP = 20
 # What a fast Pass, Choice or Succeed takes: bookkeeping that nobody waits for.

@@ -17,8 +17,9 @@ from trading.month.pointers import key_of, uri_of
 from trading.month.resources import Resources
 from trading.month.score import load_section
 from trading.risk.limits import LimitedPortfolio, enforce_limits
-from trading.signals.model import Action, MonthlySignal
+from trading.signals.model import MonthlySignal
 from trading.signals.portfolio import Selection, select
+from trading.strategy.signals import Action
 
 
 def rank(request: RankRequest, resources: Resources) -> Ranked:

@@ -17,8 +17,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from trading.notifications.wording import change, contender_name, contenders, number, share
-from trading.signals.model import Action, MonthlySignal, MonthPerformance
+from trading.signals.model import MonthlySignal, MonthPerformance
 from trading.signals.report import GateVerdict
+from trading.strategy.signals import Action
 
 INK, MUTED, GRID, BACKGROUND = "#1b2430", "#5d6978", "#e3e7ed", "#ffffff"
 PORTFOLIO, BENCHMARK, EQUAL_WEIGHT = "#1f5fbf", "#8a94a6", "#c08a2d"

@@ -21,8 +21,8 @@ from trading.errors import ConfigurationError
 from trading.market.calendar import utc_midnight
 from trading.notifications import charts, wording
 from trading.notifications.address import parse_address, recipient_hash
-from trading.signals.model import Action
 from trading.signals.report import MonthReport
+from trading.strategy.signals import Action
 
 TEMPLATES = Path(__file__).parent / "templates"
 EVIDENCE_COLUMNS = 6

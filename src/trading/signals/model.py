@@ -4,10 +4,11 @@ Numbers are fractions (0.031 is 3.1 %), prices and money USD. What is not known 
 """
 
 from datetime import date, datetime
-from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from trading.strategy.signals import Action, Signal
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
@@ -20,41 +21,6 @@ class Record(BaseModel):
     """An immutable record: unknown names and non-finite numbers are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Action(StrEnum):
-    """What to do with a name: enter the portfolio, leave it, or stay as it is."""
-
-    BUY = "BUY"
-    SELL = "SELL"
-    HOLD = "HOLD"
-
-
-class Signal(Record):
-    """What a strategy says about one symbol.
-
-    Attributes
-    ----------
-    timestamp : when it was made, an aware time
-    symbol : the name as its exchange lists it
-    action : BUY, SELL or HOLD
-    strength : 0..1, how strongly
-    strategy_id : who says so; for a monthly signal the model's version
-    metadata : anything else that the strategy wants to pass on
-    """
-
-    timestamp: datetime
-    symbol: Symbol
-    action: Action
-    strength: Fraction
-    strategy_id: str = Field(min_length=1)
-    metadata: dict[str, Any] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _aware(self) -> Self:
-        if self.timestamp.tzinfo is None:
-            raise ValueError("timestamp has no time zone; give it one, UTC for instance")
-        return self
 
 
 class MonthlySignal(Record):

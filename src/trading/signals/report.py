@@ -13,7 +13,6 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from trading.data.store.base import ObjectStore
 from trading.errors import DataError
 from trading.signals.model import (
-    Action,
     Fraction,
     Month,
     MonthlySignal,
@@ -21,6 +20,7 @@ from trading.signals.model import (
     Record,
     SuccessRate,
 )
+from trading.strategy.signals import Action
 
 Figure = float | int | str | bool | None
 

@@ -24,7 +24,8 @@ from trading.backtest.simulator import FILL_DELAY, growth_paths
 from trading.execution.slippage import CostModel
 from trading.features.returns import LONGEST_GAP, bridged_returns
 from trading.market.panel import Panel
-from trading.signals.model import Action, SuccessRate
+from trading.signals.model import SuccessRate
+from trading.strategy.signals import Action
 
 FloatArray = npt.NDArray[np.float64]
 
