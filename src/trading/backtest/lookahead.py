@@ -196,10 +196,21 @@ class _Inspection:
             changed.at(row, column),
         )
 
-    def cut_rows(self, telling: IntArray, cuts: int) -> list[int]:
-        """Return where to cut."""
+    def cut_rows(self, telling: IntArray, cuts: int, suspect: IntArray | None = None) -> list[int]:
+        """Return up to `cuts` rows before the last, ascending.
+
+        Up to a quarter of them are `suspect`, up to half `telling`; of the others as many as there
+        are have a whole lookback and more behind them, so that a later start can be compared.
+        """
         last = len(self.data.timestamps) - 1
-        return _cuts(last, self.strategy.lookback, telling, cuts, self.random)
+        history = np.arange(min(self.strategy.lookback, last - 1), last)
+        chosen = np.empty(0, dtype=np.int64)
+        for rows, share in ((suspect, 4), (telling, 2), (history, 1)):
+            if rows is not None:
+                free = np.setdiff1d(rows[rows < last], chosen)
+                count = min(-(-cuts // share), cuts - len(chosen), len(free))
+                chosen = np.append(chosen, self.random.choice(free, count, replace=False))
+        return sorted(chosen.tolist())
 
     async def analyze(self, data: MarketData) -> DecisionTable:
         """Return the signals of the last bar of `data`; rows count from the start of its bars."""
@@ -232,7 +243,9 @@ class _PanelInspection(_Inspection):
         if self.sizer is not None:
             self.targets = self._targets(self.sizer, self.whole, self.data)
         self.signals = len(self.whole)
-        return self.cut_rows(np.unique(self.whole.rows), cuts)
+        # A signal where there is no bar may come from one filled in from the future.
+        absent = np.isnan(self.data.close[self.whole.rows, self.whole.columns])
+        return self.cut_rows(np.unique(self.whole.rows), cuts, np.unique(self.whole.rows[absent]))
 
     async def at(self, cut: int) -> None:
         until = self.table.within(0, cut)
@@ -310,18 +323,3 @@ class _PlainInspection(_Inspection):
             self.compare(
                 "repeated", cut, self.answers[cut], await self.analyze(self.data.upto(cut))
             )
-
-
-def _cuts(
-    last: int, lookback: int, telling: IntArray, cuts: int, random: np.random.Generator
-) -> list[int]:
-    """Return up to `cuts` rows before `last`, ascending.
-
-    Half of them are `telling` rows; of the others as many as there are have a whole lookback and
-    more behind them, so that a later start can be compared.
-    """
-    telling = telling[telling < last]
-    some = random.choice(telling, min(-(-cuts // 2), len(telling)), replace=False)
-    others = np.setdiff1d(np.arange(min(lookback, last - 1), last), some)
-    rest = random.choice(others, min(cuts - len(some), len(others)), replace=False)
-    return sorted(int(row) for row in (*some, *rest))

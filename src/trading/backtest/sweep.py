@@ -12,7 +12,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -34,6 +34,7 @@ SweepEngine = Literal["processes", "ray"]
 Progress = Callable[[int, int], None]
 
 MOST_POINTS = 100_000
+RAY_TASKS_A_WORKER = 4
 SMALLER_IS_BETTER = frozenset(
     {"max_drawdown", "volatility", "sharpe_error", "annual_turnover", "ulcer_index"}
 )
@@ -273,14 +274,18 @@ def _compute(
     """Yield the points of `which` and their figures, in whatever order they end."""
     if not which:
         return
-    tasks: Iterable[Any] = (
-        joblib.delayed(_evaluate_at)(job, index, points[index]) for index in which
-    )
+    tasks = [joblib.delayed(_evaluate_at)(job, index, points[index]) for index in which]
     with _backend(engine, jobs):
-        parallel = joblib.Parallel(
-            return_as="generator_unordered", max_nbytes="256K", mmap_mode="r", batch_size=1
-        )
-        yield from parallel(tasks)
+        if engine == "processes":
+            yield from joblib.Parallel(
+                return_as="generator_unordered", max_nbytes="256K", mmap_mode="r", batch_size=1
+            )(tasks)
+            return
+        # Ray's backend answers when all tasks have ended: give it few at a time.
+        with joblib.Parallel(batch_size=1) as parallel:
+            few = joblib.effective_n_jobs() * RAY_TASKS_A_WORKER
+            for first in range(0, len(tasks), few):
+                yield from parallel(tasks[first : first + few])
 
 
 @contextmanager

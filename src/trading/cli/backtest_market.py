@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from trading.backtest.feed import BarFeed, implied_dividends
+from trading.backtest.metrics import SESSIONS_PER_YEAR
 from trading.backtest.report.curves import BenchmarkReturns
 from trading.cli.backtest_options import BacktestOptions
 from trading.cli.backtest_universe import Universe, read_universe
@@ -25,6 +26,8 @@ from trading.market.panel import Panel
 
 RANKING_SESSIONS = 63
 STALE_SESSIONS = 5
+# One US share in about twenty leaves the market in a year; bars with far fewer are a selection.
+LEAST_LEAVING_A_YEAR = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +203,7 @@ def _history_warnings(start: int, lookback: int) -> list[str]:
         return []
     return [
         f"Only {start + 1} of the {lookback} bars that the strategy looks back on lie before the "
-        f"start: it decides nothing in the first {lookback - start - 1} bars."
+        f"start: it decides nothing before bar {lookback - start} of the run."
     ]
 
 
@@ -211,22 +214,26 @@ def _bar_warnings(data: MarketData, start: int, settings: Settings) -> list[str]
     traded = known.any(axis=0)
     gone = int((traded & ~known[-STALE_SESSIONS - 1 :].any(axis=0)).sum())
     count = int(traded.sum())
+    years = len(np.unique(data.sessions[start:])) / SESSIONS_PER_YEAR
+    if count > 1 and gone < LEAST_LEAVING_A_YEAR * years * count:
+        found.append(
+            f"Survivorship: {gone or 'none'} of the {count:,} names stops trading before the end; "
+            "in the market several in a hundred leave every year, so losers are probably missing, "
+            "which flatters every long strategy."
+        )
     if gone:
         found.append(
-            f"{gone:,} of {count:,} names stop trading before the end; without a final return in "
-            "the data they are closed at their last close (execution.delisting_return)."
-        )
-    elif count > 1:
-        found.append(
-            f"Survivorship: none of the {count:,} names stops trading before the end, so losers "
-            "that left the market are probably missing; that flatters every long strategy."
+            f"Delistings: names that stop trading ({gone:,}) are closed at their last close, "
+            "except where the data has a final return (execution.delisting_return changes that)."
         )
     limit = settings.data.outlier_return
     with np.errstate(divide="ignore", invalid="ignore"):
         moves = np.abs(data.adjusted_close[start + 1 :] / data.adjusted_close[start:-1] - 1.0)
     wild = int((moves > limit).sum())
     if wild:
-        found.append(f"{wild:,} daily returns exceed {limit:.0%}: real, or errors in the bars.")
+        found.append(
+            f"Outliers: daily returns above {limit:.0%}, {wild:,} of them, are real or errors."
+        )
     if known.any() and np.array_equal(data.close, data.adjusted_close, equal_nan=True):
         found.append("No dividends: the adjusted close equals the close everywhere.")
     return found

@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ from trading.cli.output import DONE, FAILED, NOTHING_TO_DO, console, print_json
 from trading.config import Settings, load_settings
 from trading.errors import ConfigurationError, RiskError, StrategyError
 from trading.risk.sizing import PositionSizer, build_sizer
+from trading.risk.sizing.fixed_fraction import FixedFraction, FixedFractionParameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +78,18 @@ class Request:
         except (StrategyError, RiskError) as error:
             raise ConfigurationError(str(error)) from error
 
+    def spread_over(self, market: Market) -> "Request":
+        """Return the request with a fraction of 1/N a name where nobody chose another.
+
+        Among many names the sizer's own default would spend all money on the first few.
+        """
+        sizer, names = self.settings.sizer, len(market.feed.data.symbols)
+        default = FixedFractionParameters().fraction
+        if sizer.name != FixedFraction.name or sizer.parameters or names * default <= 1.0:
+            return self
+        fair = sizer.model_copy(update={"parameters": {"fraction": 1.0 / names}})
+        return replace(self, settings=self.settings.model_copy(update={"sizer": fair}))
+
     def sleeves(self) -> list[Sleeve]:
         """Return the strategies with their sizers and shares."""
         return [Sleeve(one.build(), self.sizer(), one.fraction) for one in self.strategies]
@@ -92,6 +105,8 @@ def run_backtest(options: BacktestOptions) -> int:
     sleeves = request.sleeves()
     lookback = max(max(one.strategy.lookback, one.sizer.lookback) for one in sleeves)
     market = _load(request, lookback)
+    request = request.spread_over(market)
+    sleeves = request.sleeves()
     if options.check_lookahead:
         return _check(request, sleeves, market)
     return _run(request, sleeves, market)
@@ -146,6 +161,7 @@ def _sweep(request: Request) -> int:
     strategy = request.strategies[0]
     points = _points(options, strategy)
     market = _load(request, _longest_lookback(request, strategy, points))
+    request = request.spread_over(market)
     job = SweepJob(
         strategy.strategy, market.feed, request.settings, strategy.parameters, market.start
     )

@@ -16,6 +16,7 @@ from trading.cli.output import console, result, table
 
 SHOWN_FIGURES = 10
 SHOWN_POINTS = 20
+TERMINAL_COLUMNS = ("total_return", "sharpe", "max_drawdown", "trades")
 
 
 def print_summary(outcome: BacktestResult, evidence: Evidence, run: RunDescription) -> None:
@@ -39,6 +40,7 @@ def print_summary(outcome: BacktestResult, evidence: Evidence, run: RunDescripti
         ("period", wording.period(outcome)),
         ("fill", description.fill_words(execution)),
         ("costs", description.cost_words(execution)),
+        ("sizing", wording.sizer_words(outcome.settings.sizer)),
         ("universe", run.universe),
         ("bars", run.source),
         ("benchmark", run.benchmark),
@@ -72,7 +74,8 @@ def print_sweep(
     sweep: SweepResult, figure: str, strategy: str, simulated: bool, settings: BacktestSettings
 ) -> None:
     """Print the best points of a sweep and how many trials they were chosen from."""
-    columns = {name: form for name, form in COLUMNS.items() if name != "volatility"}
+    columns = {name: COLUMNS[name] for name in TERMINAL_COLUMNS}
+    columns[figure] = COLUMNS.get(figure, (wording.label(figure).capitalize(), "number"))
     headings = [*sweep.parameters, *(heading for heading, _ in columns.values())]
     title = f"{escape(strategy)}, sorted by {escape(wording.label(figure))}"
     if simulated:

@@ -13,7 +13,7 @@ from trading.backtest.result import BacktestResult
 FloatArray = npt.NDArray[np.float64]
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-GAIN_RGB, LOSS_RGB = (26, 127, 75), (179, 55, 44)
+GAIN_RGB, LOSS_RGB, SHADE_RGB = (26, 127, 75), (179, 55, 44), (31, 95, 191)
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ def signed(value: float) -> str:
 def value_heatmap(
     corner: str, rows: Sequence[str], columns: Sequence[str], values: FloatArray, digits: int = 2
 ) -> Heatmap:
-    """Return a table of `values` (R, C), green above and red below zero; NaN is an empty cell."""
+    """Return a table of `values` (R, C), the darker the larger; NaN is an empty cell."""
     finite = values[np.isfinite(values)]
-    spread = float(np.abs(finite).max(initial=0.0))
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
     cells = tuple(
         tuple(
-            (f"{value:.{digits}f}", _colour(float(value), spread))
+            (f"{value:.{digits}f}", _shade(float(value), low, high))
             if np.isfinite(value)
             else ("", "")
             for value in row
@@ -70,6 +70,12 @@ def value_heatmap(
         for row in values
     )
     return Heatmap(corner, tuple(columns), tuple(rows), cells)
+
+
+def _shade(value: float, low: float, high: float) -> str:
+    """Return a CSS colour between nearly white at `low` and blue at `high`."""
+    part = (value - low) / (high - low) if high > low else 0.5
+    return f"rgba({','.join(map(str, SHADE_RGB))},{0.05 + 0.5 * part:.2f})"
 
 
 def _colour(value: float, spread: float) -> str:

@@ -25,6 +25,8 @@ HEADINGS = {
 CODES = frozenset({"side", "limit", "outcome", "reason", "status"})
 FEW_SESSIONS = 60
 FEW_TRADES = 30
+NO_MONEY = ("max_leverage", "insufficient_cash")
+MOST_UNPAID = 0.1
 
 
 def figure(value: float | None, form: Form) -> str:
@@ -90,7 +92,10 @@ def strategy_words(one: StrategyRecord) -> str:
 
 def sizer_words(sizer: SizerSettings) -> str:
     """Return the position sizer and its parameters."""
-    given = ", ".join(f"{name} = {value}" for name, value in sizer.parameters.items())
+    given = ", ".join(
+        f"{name} = {value:.3g}" if isinstance(value, float) else f"{name} = {value}"
+        for name, value in sizer.parameters.items()
+    )
     return f"{label(sizer.name)}{f' ({given})' if given else ''}"
 
 
@@ -138,5 +143,20 @@ def warnings(result: BacktestResult, evidence: Evidence, run: RunDescription) ->
         found.append(
             f"Only {evidence.trades.trades} round trips ended: figures of trades mean little."
         )
+    found += _unpaid(result)
     found += assumption_warnings(result.settings.execution)
     return tuple(found)
+
+
+def _unpaid(result: BacktestResult) -> list[str]:
+    """Return a sentence where many orders found no money: who got it is then no decision."""
+    orders = result.orders
+    unpaid = orders["reason"].isin(NO_MONEY) & orders["status"].isin(("REJECTED", "CANCELLED"))
+    count = int(unpaid.sum())
+    if count <= MOST_UNPAID * len(orders):
+        return []
+    return [
+        f"Money: {count:,} of {len(orders):,} orders found none left (leverage or cash). Those "
+        "earlier in the order of the symbols were bought, which is no decision of the strategy; "
+        "give each name less (sizer fraction) or trade fewer names."
+    ]
