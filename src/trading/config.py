@@ -221,6 +221,11 @@ class Settings(Section):
     portfolio: PortfolioSettings = PortfolioSettings()
     notifications: NotificationSettings = NotificationSettings()
     schedule: ScheduleSettings = ScheduleSettings()
+    session: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Trading sessions: execution, risk, sizer, paper, ... (docs/paper.md); read and "
+        "checked by `trading run`.",
+    )
 
     def deviations(self) -> dict[str, Any]:
         """Return what differs from the built-in defaults, as plain JSON values."""

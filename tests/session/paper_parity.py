@@ -34,7 +34,9 @@ def make_session(
     """Return a session over a feed on the paper broker."""
 
     def broker(symbols: tuple[str, ...]) -> PaperBroker:
-        return PaperBroker(home.broker_file, symbols, settings.execution, settings.paper)
+        return PaperBroker(
+            home.broker_file, symbols, settings.execution, settings.paper, power_safe=False
+        )
 
     source = ReplaySource(feed)
     return TradingSession(

@@ -16,6 +16,7 @@ from trading.cli import inspect, month, serve, strategies
 from trading.cli.backtest import backtest_command
 from trading.cli.crash import keep_traceback, unexpected
 from trading.cli.output import FAILED, MISUSE, console
+from trading.cli.run import run_command, session_app
 from trading.config import Settings, load_settings
 from trading.errors import ConfigurationError, TradingError
 
@@ -28,7 +29,9 @@ app = typer.Typer(
 config_app = typer.Typer(help="Show, check and document the configuration.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(strategies.app, name="strategies")
+app.add_typer(session_app, name="session")
 app.command("backtest")(backtest_command)
+app.command("run")(run_command)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Sets = Annotated[

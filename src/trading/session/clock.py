@@ -16,6 +16,9 @@ class Clock(Protocol):
     async def wait_until(self, moment: datetime) -> None:
         """Return when `moment` has come."""
 
+    async def reach(self, moment: datetime) -> None:
+        """Return when a bar that closed at `moment`, and is there, may be worked on."""
+
 
 class SystemClock:
     """The clock of this machine."""
@@ -27,6 +30,9 @@ class SystemClock:
     async def wait_until(self, moment: datetime) -> None:
         """Sleep until `moment`."""
         await asyncio.sleep(max((moment - self.now()).total_seconds(), 0.0))
+
+    async def reach(self, moment: datetime) -> None:
+        """Return at once."""
 
 
 class ReplayClock:
@@ -60,3 +66,7 @@ class ReplayClock:
             await asyncio.sleep(max((moment - self._now).total_seconds(), 0.0) / self._speed)
         if self._now is None or moment > self._now:
             self._now = moment
+
+    async def reach(self, moment: datetime) -> None:
+        """Let market time pass until `moment`."""
+        await self.wait_until(moment)

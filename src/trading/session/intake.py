@@ -211,8 +211,8 @@ def gaps(data: MarketData, row: int, *, exchange: str = DEFAULT_EXCHANGE) -> lis
 
 def _filled(ratio: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the ratios with 1 in columns that have none, so that a minimum exists."""
-    empty = np.isnan(ratio).all(axis=0)
-    return np.where(empty[None, :], 1.0, ratio)
+    empty = np.asarray(np.isnan(ratio).all(axis=0))
+    return np.asarray(np.where(empty.reshape(1, -1), 1.0, ratio))
 
 
 def _name(data: MarketData, row: int, column: int) -> str:

@@ -10,9 +10,10 @@ from trading.execution.journal import Journal
 from trading.execution.lifecycle import OrderRecord
 from trading.execution.order_state import OrderState
 from trading.execution.orders import OrderStatus
+from trading.session.decision import PlannedOrder
 from trading.session.home import SessionHome
 from trading.session.state import SessionState
-from trading.session.store import PlannedOrder, SessionStore
+from trading.session.store import SessionStore
 
 ORDER_COLUMNS = (
     "order_number",
@@ -151,3 +152,11 @@ def _order(planned: PlannedOrder, record: OrderRecord | None) -> dict[str, Any]:
         "filled_quantity": filled,
         "reason": reason,
     }
+
+
+def known_symbols(home: SessionHome) -> tuple[str, ...]:
+    """Return the symbols that a session began with; none where it has not begun."""
+    if not home.exists:
+        return ()
+    with closing(SessionStore(home.state_file)) as store:
+        return tuple(store.fact("session", {}).get("symbols", ()))

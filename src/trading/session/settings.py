@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from trading.backtest.settings import BacktestSettings
-from trading.config import Positive, Section
+from trading.config import Positive
 from trading.execution.brokers.paper_settings import PaperSettings
 
 
@@ -23,12 +23,11 @@ class SessionSettings(BacktestSettings):
     cool_down_seconds: float = Field(
         300.0, gt=0.0, description="Time that such failures keep the breaker open."
     )
+    power_safe: bool = Field(
+        True,
+        description="Flush every change to the disk itself. Without it a killed process loses "
+        "nothing, a power cut may lose the last bars.",
+    )
     missing_symbols_warning: float = Field(
         0.05, ge=0.0, le=1.0, description="Share of missing bars in a row that is a warning."
     )
-
-
-class SessionFile(Section):
-    """`config/paper.yaml`: the settings of paper sessions."""
-
-    session: SessionSettings = SessionSettings()

@@ -1,15 +1,17 @@
 """Where a session's bars come from: a file that is replayed, or a source that is asked again."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 
 import numpy as np
 
-from trading.backtest.feed import BarFeed
+from trading.backtest.feed import BarFeed, implied_dividends
 from trading.data.providers.base import DataProvider
+from trading.market.bars import CorporateActionType
 from trading.market.calendar import DEFAULT_EXCHANGE, session_close
 from trading.market.market_data import MarketData
+from trading.market.panel import Panel
 from trading.session.clock import Clock
 from trading.session.intake import BarProblem, problem
 
@@ -63,7 +65,8 @@ class PolledSource:
     every : time between two questions; None: it is asked once
     settle : time after a session's close before its bars count as complete
 
-    The universe is fixed by the first answer; later symbols are named and left out.
+    The universe is fixed by `symbols`, or by the first answer; symbols that appear later are named
+    and left out.
     """
 
     def __init__(
@@ -88,24 +91,53 @@ class PolledSource:
         self._settle = settle
         self._sectors = dict(sectors or {})
         self._exchange = exchange
+        self._asked: set[str] = set()
+        self._ahead: tuple[BarFeed, list[BarProblem]] | None = None
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The universe; empty before the first answer."""
+        return self._symbols or ()
+
+    async def look(self) -> BarFeed:
+        """Return what `load` will return first, so that its symbols are known before a session."""
+        self._ahead = await self.load()
+        return self._ahead[0]
+
+    def restrict(self, symbols: Sequence[str]) -> None:
+        """Fix the universe."""
+        self._symbols, self._ahead = tuple(symbols), None
 
     async def load(self) -> tuple[BarFeed, list[BarProblem]]:
         """Ask the provider for everything up to the last session that is complete."""
-        now = self._clock.now()
-        fetched = await self._provider.fetch(self._symbols, self._start, now.date())
+        if self._ahead is not None:
+            ahead, self._ahead = self._ahead, None
+            return ahead
+        now = datetime.now(UTC) if self._every is None else self._clock.now()
+        fetched = await self._provider.fetch(None, self._start, now.date())
         report = fetched.report
         found = [
             BarProblem(kind, count, (f"in {report.source}",))
             for kind, count in {**report.dropped, **report.repairs}.items()
         ]
-        feed = BarFeed.from_bars(fetched.bars, sectors=self._sectors)
-        data = feed.data
+        data = MarketData.from_panel(Panel.from_bars(fetched.bars))
         if self._symbols is None:
             self._symbols = data.symbols
-        found += problem("unknown_symbol", [s for s in data.symbols if s not in self._symbols])
+        elif self._asked:
+            strange = sorted(set(data.symbols) - self._asked)
+            found += problem("unknown_symbol", strange)
+        self._asked |= set(data.symbols)
         data = _columns(data, self._symbols)
         data = data.upto(self._last_complete(data, now))
-        return BarFeed(data, feed.actions, self._sectors), found
+        # Bars are split-adjusted: a split is in the prices already. Dividends are what adjusted
+        # closes say.
+        wanted = set(self._symbols)
+        ended = [
+            action
+            for action in fetched.actions
+            if action.type is CorporateActionType.DELISTING and action.symbol in wanted
+        ]
+        return BarFeed(data, (*implied_dividends(data), *ended), self._sectors), found
 
     async def wait(self) -> bool:
         """Wait for the next time to ask."""

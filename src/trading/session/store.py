@@ -69,12 +69,12 @@ class SessionStore:
         The file cannot be opened, read or written, or is of another version.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, power_safe: bool = True) -> None:
         self._path = path
         try:
             self._database = sqlite3.connect(path, isolation_level=None, timeout=10.0)
             self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = FULL")
+            self._database.execute(f"PRAGMA synchronous = {'FULL' if power_safe else 'NORMAL'}")
             self._database.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise self._failed(error) from error

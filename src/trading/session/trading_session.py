@@ -7,12 +7,11 @@ decided on again, an order that was sent is not sent again, and nothing decided 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from typing import Any, Protocol, runtime_checkable
-
-import numpy as np
+from datetime import date, datetime
+from typing import Protocol, runtime_checkable
 
 from trading.backtest.engine import Sleeve
 from trading.backtest.feed import BarFeed
@@ -28,30 +27,28 @@ from trading.execution.order_manager import OrderManager
 from trading.execution.orders import OrderStatus
 from trading.market.calendar import DEFAULT_EXCHANGE
 from trading.risk.checks import Limits
-from trading.risk.circuit_breaker import BreakerState, CircuitBreaker
 from trading.risk.sizing import Targets
 from trading.session.clock import Clock
 from trading.session.decision import Decider, Decision
 from trading.session.dispatch import ApprovedOrders, carry_out
-from trading.session.event_log import EventLog
 from trading.session.home import SessionHome
+from trading.session.identity import describe, require_same
 from trading.session.intake import BarProblem, changed_history, gaps, inferred_splits
-from trading.session.log_lines import (
-    Line,
-    activity_line,
-    decision_lines,
-    line,
-    order_lines,
-    point_line,
-    problem_line,
-    wish_lines,
-)
+from trading.session.log_lines import decision_lines, point_line, wish_lines
 from trading.session.market import SessionMarket
+from trading.session.recorder import Recorder
 from trading.session.settings import SessionSettings
 from trading.session.sources import BarSource
 from trading.session.state import SessionState
-from trading.session.store import CurvePoint, SessionStore
-from trading.session.wishes import Wishes, ask_strategies
+from trading.session.store import CurvePoint, Pending
+from trading.session.switches import (
+    commanded,
+    flat_targets,
+    is_halted,
+    session_breaker,
+    settle,
+)
+from trading.session.wishes import ask_strategies
 from trading.strategy.runner import StrategyRunner
 
 RETRY_SECONDS = 1.0
@@ -130,8 +127,8 @@ class TradingSession:
         self._rules, self._limits = Rules.of(settings.execution), Limits.of(settings.risk)
         self._runner = StrategyRunner(timeout_seconds=settings.strategy_timeout_seconds)
         self._check = ApprovedOrders()
-        self._touched: set[str] = set()
-        self._lines: list[Line] = []
+        self._state = SessionState()
+        self._feed: BarFeed | None = None
         self._bars = 0
 
     async def run(self) -> SessionSummary:
@@ -142,72 +139,52 @@ class TradingSession:
         SessionError, BrokerError, DataError, StoreError
             The session cannot start or go on; run it again to continue where it stopped.
         """
-        try:
-            await self._open()
+        async with AsyncExitStack() as stack:
+            await self._open(stack)
+            await self._finish_what_was_begun()
             while True:
                 await self._work_off()
                 if not await self._source.wait():
                     return self._summary()
                 await self._load()
-        finally:
-            await self._close()
 
-    async def _open(self) -> None:
-        self._store = SessionStore(self._home.state_file)
-        self._log = EventLog(self._home.log_file)
+    async def _open(self, stack: AsyncExitStack) -> None:
+        settings = self._settings
+        stack.callback(self._runner.close)
+        self._recorder = Recorder(self._home, self._strategy_id, power_safe=settings.power_safe)
+        stack.callback(self._recorder.close)
+        self._store = self._recorder.store
         self._state = self._store.state()
-        self._feed: BarFeed | None = None
         await self._load()
         symbols = self._market.symbols
-        self._require_same_session(symbols)
+        require_same(self._home, self._store, describe(self._sleeves, settings, symbols))
         self._broker = self._broker_for(symbols)
+        stack.push_async_callback(self._broker.close)
+        journal = Journal(self._home.journal_file)
+        stack.callback(journal.close)
         self._manager = OrderManager(
             self._broker,
-            Journal(self._home.journal_file),
+            journal,
             check=self._check,
             symbols=frozenset(symbols),
             patience=self._patience,
             clock=lambda: self._state.decided_at or self._clock.now(),
         )
         await self._manager.start()
-        self._breaker = CircuitBreaker(
-            self._home.path / "breaker.json",
-            failure_limit=self._settings.broker_failures,
-            cool_down=timedelta(seconds=self._settings.cool_down_seconds),
-            clock=self._clock.now,
-        )
-        self._settle_breaker()
-        self._decider = Decider(
-            self._strategy_id,
-            symbols,
-            self._market.feed.sector_codes,
-            self._rules,
-            self._limits,
-        )
-        self._listener: asyncio.Task[None] | None = None
         if not isinstance(self._broker, BarDriven):
-            self._listener = asyncio.create_task(self._manager.listen())
-        kind = "started" if self._state.decided_at is None else "resumed"
-        self._tell(kind, bars=self._source.name, simulated=self._source.simulated)
-        self._touched |= set(self._manager.records)
-        await self._tell_activities()
-        self._commit()
-
-    async def _close(self) -> None:
-        self._runner.close()
-        for name in ("_broker", "_manager", "_log", "_store"):
-            if not hasattr(self, name):
-                continue
-            if name == "_broker":
-                await self._broker.close()
-            elif name == "_manager":
-                self._manager.journal.close()
-            else:
-                getattr(self, name).close()
-        listener = getattr(self, "_listener", None)
-        if listener is not None:
-            listener.cancel()
-            await asyncio.gather(listener, return_exceptions=True)
+            listener = asyncio.create_task(self._manager.listen())
+            stack.callback(listener.cancel)
+        sectors = self._market.feed.sector_codes
+        self._decider = Decider(self._strategy_id, symbols, sectors, self._rules, self._limits)
+        self._breaker = session_breaker(self._home.path, settings, self._clock)
+        self._settle_breaker()
+        at = self._state.decided_at
+        kind = "started" if at is None else "resumed"
+        self._recorder.tell(kind, at, bars=self._source.name, simulated=self._source.simulated)
+        self._recorder.touch(self._manager.records)
+        await self._recorder.ask_activities(self._broker)
+        with self._recorder.change(self._manager.records):
+            pass
 
     async def _load(self) -> None:
         """Take in what the source knows by now, and name what is wrong with it."""
@@ -227,22 +204,7 @@ class TradingSession:
                 feed = replace(feed, actions=(*feed.actions, *splits))
                 market = SessionMarket(feed, self._rules, self._limits, exchange=self._exchange)
         self._feed, self._market = feed, market
-        for one in problems:
-            self._lines.append(problem_line(one, decided, self._correlation(decided)))
-
-    async def _work_off(self) -> None:
-        """Work through the bars that have not been, and follow the operator's commands."""
-        await self._finish_what_was_begun()
-        await self._obey()
-        for index in self._market.rows_after(self._store.last_bar()):
-            day = self._market.feed.data.sessions[index].astype("datetime64[D]").item()
-            if self._start is not None and day < self._start:
-                continue
-            if self._end is not None and day > self._end:
-                break
-            await self._clock.wait_until(self._market.stamp(index))
-            await self._step(index)
-            await self._obey()
+        self._recorder.tell_problems(problems, decided)
 
     async def _finish_what_was_begun(self) -> None:
         """Carry out the decision that a killed session left on the disk."""
@@ -256,87 +218,98 @@ class TradingSession:
                 "which the session was stopped; bring that bar back, then run the session again"
             )
         row = self._market.row(index)
-        if isinstance(self._broker, BarDriven):
-            await self._broker.on_row(row)
-        self._drain()
+        await self._trade(row)
         await self._finish(row)
 
-    async def _step(self, index: int) -> None:
-        row = self._market.row(index)
+    async def _work_off(self) -> None:
+        """Work through the bars that have not been, and follow the operator's commands."""
+        await self._obey()
+        for index in self._market.rows_after(self._store.last_bar()):
+            day = self._market.feed.data.sessions[index].astype("datetime64[D]").item()
+            if self._start is not None and day < self._start:
+                continue
+            if self._end is not None and day > self._end:
+                break
+            await self._clock.reach(self._market.stamp(index))
+            row = self._market.row(index)
+            await self._trade(row)
+            if self._state.decided_at != row.timestamp:
+                self._keep(await self._decide(index, row))
+            await self._finish(row)
+            self._bars += 1
+            await self._obey()
+
+    async def _trade(self, row: MarketRow) -> None:
+        """Let the broker's market move, and take in what it has to tell."""
         if isinstance(self._broker, BarDriven):
             await self._broker.on_row(row)
         self._drain()
         if any(one.status is OrderStatus.UNKNOWN for one in self._manager.working):
             await self._manager.reconcile()
-        if self._state.decided_at != row.timestamp:
-            decision = await self._decide(index, row)
-            self._keep(decision)
-        await self._finish(row)
-        self._bars += 1
 
     async def _decide(self, index: int, row: MarketRow) -> Decision:
-        data, name = self._market.data(index), self._correlation(row.timestamp)
-        for one in gaps(data, index, exchange=self._exchange):
-            many = one.count > self._settings.missing_symbols_warning * len(data.symbols)
-            if one.kind != "missing" or many:
-                self._lines.append(problem_line(one, row.timestamp, name))
+        data = self._market.data(index)
+        few = self._settings.missing_symbols_warning * len(data.symbols)
+        found = gaps(data, index, exchange=self._exchange)
+        problems = [one for one in found if one.kind != "missing" or one.count > few]
+        self._recorder.tell_problems(problems, row.timestamp)
         state = self._decider.seen(self._state, row)
-        if state.killed:
-            targets = _flat(self._manager, data.columns, row) if state.flatten else Targets.none()
-        else:
-            wishes: Wishes = await ask_strategies(
+        targets = Targets.none()
+        if state.flatten:
+            targets = flat_targets(self._manager.account, data.columns, row)
+        elif not state.killed:
+            wishes = await ask_strategies(
                 self._sleeves,
                 self._runner,
                 data,
                 state,
                 max_failures=self._settings.max_failures,
             )
-            self._lines += wish_lines(wishes, row.timestamp, name)
+            at = self._recorder.correlation(row.timestamp)
+            self._recorder.add(wish_lines(wishes, row.timestamp, at))
             state, targets = wishes.state, wishes.targets
-        return self._judge(state, row, targets, self._market.history(index))
+        return self._judge(state, index, row, targets)
 
     def _judge(
         self,
         state: SessionState,
+        index: int,
         row: MarketRow,
         targets: Targets,
-        history: np.ndarray[Any, Any],
         cancel_symbols: Sequence[str] = (),
     ) -> Decision:
         """Apply limits and exits to targets and cancels."""
         numbers = self._store.numbers([one.client_order_id for one in self._manager.working])
-        working = sorted(self._manager.working, key=lambda one: numbers[one.client_order_id])
         return self._decider.decide(
             state,
             row,
             self._manager.account,
-            working,
+            sorted(self._manager.working, key=lambda one: numbers[one.client_order_id]),
             targets,
-            history,
+            self._market.history(index),
             cancel_symbols=cancel_symbols,
-            halted=self._breaker.state is BreakerState.OPEN or state.killed,
+            halted=is_halted(self._breaker, state),
         )
 
     def _keep(self, decision: Decision, *, command: int | None = None) -> None:
         """Bring a decision to the disk before anything of it is sent."""
         if decision.state.halted and not self._state.halted:
-            why = "; ".join(sorted({one.limit for one in decision.events})) or "a limit"
+            why = ", ".join(sorted({one.limit for one in decision.events}))
             decision = replace(decision, state=replace(decision.state, breaker_due=why))
-        self._lines += decision_lines(decision, self._correlation(decision.timestamp))
-        with self._store.change():
-            self._store.keep_decision(decision)
+        at = self._recorder.correlation(decision.timestamp)
+        self._recorder.add(decision_lines(decision, at))
+        with self._recorder.change(self._manager.records) as store:
+            store.keep_decision(decision)
             if command is not None:
-                self._store.command_done(command, self._clock.now())
-            self._keep_lines()
+                store.command_done(command, self._clock.now())
         self._state = decision.state
-        self._write_log()
         self._settle_breaker()
 
     async def _finish(self, row: MarketRow) -> None:
         """Carry out the decision on the disk, and record the account after the bar."""
         pending = self._store.pending()
         if pending is not None:
-            await self._carry_out_with_patience()
+            await self._carry_out(pending)
         if isinstance(self._broker, BarDriven) and self._settings.execution.fill == "same_close":
             await self._broker.on_auction(row)
             self._drain()
@@ -349,23 +322,19 @@ class TradingSession:
             to_micros(account.gross_exposure(last)),
             to_micros(account.market_value(last)),
         )
-        await self._tell_activities()
-        self._lines.append(point_line(point, self._correlation(row.timestamp)))
-        with self._store.change():
+        await self._recorder.ask_activities(self._broker)
+        self._recorder.add([point_line(point, self._recorder.correlation(row.timestamp))])
+        with self._recorder.change(self._manager.records) as store:
             if pending is not None:
-                self._store.carried_out(pending.decision)
-            self._store.keep_point(point)
-            self._keep_lines()
-        self._write_log()
+                store.carried_out(pending.decision)
+            store.keep_point(point)
         if self._on_bar is not None:
             self._on_bar(point)
 
-    async def _carry_out_with_patience(self) -> None:
+    async def _carry_out(self, pending: Pending) -> None:
         for attempt in range(self._settings.broker_failures + 1):
-            pending = self._store.pending()
-            assert pending is not None  # noqa: S101 - the caller has looked
             try:
-                self._touched |= await carry_out(self._manager, self._check, pending, self._drain)
+                touched = await carry_out(self._manager, self._check, pending, self._drain)
             except BrokerUnavailable as error:
                 self._breaker.record_failure(str(error))
                 if attempt == self._settings.broker_failures:
@@ -373,127 +342,54 @@ class TradingSession:
                 await asyncio.sleep(RETRY_SECONDS)
             else:
                 self._breaker.record_success()
+                self._recorder.touch(touched)
                 return
 
     async def _obey(self) -> None:
         """Follow the commands that operators left."""
         for command, kind in self._store.commands():
-            self._tell("command", command=kind)
-            if kind == "reset":
-                sleeves = {
-                    name: replace(one, failures=0, suspended=False)
-                    for name, one in self._state.sleeves.items()
-                }
-                self._change_state(
-                    command,
-                    killed=False,
-                    flatten=False,
-                    reset_due=True,
-                    halted=False,
-                    breaker_due="reset",
-                    sleeves=sleeves,
-                )
-            elif kind == "halt":
-                self._change_state(command, breaker_due="halted by the operator")
-            else:
-                await self._kill(command, flatten=kind == "flatten")
+            decided = self._state.decided_at
+            self._recorder.tell("command", decided, command=kind)
+            state = commanded(self._state, kind)
+            index = None if decided is None else self._market.row_of(decided)
+            if state.killed and index is not None:
+                await self._stop_orders(state, index, command)
+                continue
+            with self._recorder.change(self._manager.records) as store:
+                store.keep_state(state)
+                store.command_done(command, self._clock.now())
+            self._state = state
+            self._settle_breaker()
 
-    async def _kill(self, command: int, *, flatten: bool) -> None:
-        """Cancel every order, follow no strategy any more, and close positions if asked to."""
-        killed: dict[str, Any] = {"killed": True, "flatten": flatten or self._state.flatten}
-        decided = self._state.decided_at
-        index = None if decided is None else self._market.row_of(decided)
-        if index is None:
-            self._change_state(command, **killed)
-            return
+    async def _stop_orders(self, state: SessionState, index: int, command: int) -> None:
+        """Cancel every order at once, and close the positions if that is asked for."""
         row = self._market.row(index)
-        state = replace(self._state, **killed)
-        targets = _flat(self._manager, self._market.data(index).columns, row)
+        targets = Targets.none()
+        if state.flatten:
+            columns = self._market.data(index).columns
+            targets = flat_targets(self._manager.account, columns, row)
         symbols = sorted({one.order.symbol for one in self._manager.working})
-        decision = self._judge(
-            state,
-            row,
-            targets if flatten else Targets.none(),
-            self._market.history(index),
-            symbols,
-        )
-        self._keep(decision, command=command)
+        self._keep(self._judge(state, index, row, targets, symbols), command=command)
         await self._finish(row)
 
-    def _change_state(self, command: int, **changes: Any) -> None:
-        state = replace(self._state, **changes)
-        with self._store.change():
-            self._store.keep_state(state)
-            self._store.command_done(command, self._clock.now())
-            self._keep_lines()
-        self._state = state
-        self._write_log()
-        self._settle_breaker()
-
     def _settle_breaker(self) -> None:
-        """Bring the circuit breaker to where the session's state says it is."""
-        due = self._state.breaker_due
-        if not due:
+        if not self._state.breaker_due:
             return
-        if due == "reset":
-            self._breaker.reset()
-        else:
-            self._breaker.trip(due)
-        self._tell("breaker", state=self._breaker.state.value, reason=due)
-        self._state = replace(self._state, breaker_due="")
-        with self._store.change():
-            self._store.keep_state(self._state)
-            self._keep_lines()
-        self._write_log()
+        reason = self._state.breaker_due
+        self._state = settle(self._breaker, self._state)
+        at, now = self._state.decided_at, self._breaker.state.value
+        self._recorder.tell("breaker", at, state=now, reason=reason)
+        with self._recorder.change(self._manager.records) as store:
+            store.keep_state(self._state)
 
     def _drain(self) -> None:
-        """Take in what the broker has to tell."""
+        """Take in what a broker on bars has to tell."""
         if not isinstance(self._broker, BarDriven):
             return
         for event in self._broker.pending_events():
             self._manager.handle(event)
             if isinstance(event, OrderEvent):
-                self._touched.add(event.client_order_id)
-
-    async def _tell_activities(self) -> None:
-        """Note the activities that the event log does not have."""
-        known = self._store.logged("activities")
-        activities = await self._broker.activities()
-        for one in activities[known:]:
-            self._lines.append(activity_line(one, self._correlation(one.timestamp)))
-        self._activities = len(activities)
-
-    def _keep_lines(self) -> None:
-        """Keep lines, and those of orders that moved, in the change that is open."""
-        lines = self._lines
-        for name in sorted(self._touched):
-            record = self._manager.records.get(name)
-            known = self._store.logged(name)
-            if record is None or len(record.history) == known:
-                continue
-            at = self._correlation(record.order.submitted_at)
-            lines = [*lines, *order_lines(record, known, at)]
-            self._store.keep_logged(name, len(record.history))
-        self._store.keep_logged("activities", getattr(self, "_activities", 0))
-        self._store.keep_lines(lines)
-        self._lines, self._touched = [], set()
-
-    def _commit(self) -> None:
-        with self._store.change():
-            self._keep_lines()
-        self._write_log()
-
-    def _write_log(self) -> None:
-        self._log.append(self._store.lines())
-        with self._store.change():
-            self._store.forget_lines(self._log.last)
-
-    def _tell(self, kind: str, **fields: Any) -> None:
-        at = self._state.decided_at
-        self._lines.append(line(kind, at, self._correlation(at), **fields))
-
-    def _correlation(self, at: datetime | None) -> str:
-        return self._strategy_id if at is None else f"{self._strategy_id}@{at:%Y-%m-%dT%H:%M:%S}"
+                self._recorder.touch([event.client_order_id])
 
     def _summary(self) -> SessionSummary:
         curve = self._store.curve()
@@ -503,54 +399,3 @@ class TradingSession:
             None if last is None else last.timestamp,
             None if last is None else last.equity / 1e6,
         )
-
-    def _require_same_session(self, symbols: tuple[str, ...]) -> None:
-        """Hold the home to the strategies, settings and symbols that it began with."""
-        now = _description(self._sleeves, self._settings, symbols)
-        before = self._store.fact("session", now)
-        changed = [name for name in now if now[name] != before.get(name)]
-        if changed:
-            name = changed[0]
-            raise SessionError(
-                f"the home {self._home.path} belongs to a session with {name} "
-                f"{_short(before.get(name))}; now it is {_short(now[name])}: run it as it was "
-                "begun, or start anew in another home"
-            )
-        with self._store.change():
-            self._store.keep_fact("version", 1)
-            self._store.keep_fact("session", now)
-
-
-def _flat(manager: OrderManager, columns: dict[str, int], row: MarketRow) -> Targets:
-    """Return targets of 0 for every position that has a bar."""
-    known = np.isfinite(row.open + row.high + row.low + row.close)
-    held = sorted(columns[symbol] for symbol in manager.account.positions)
-    wanted = np.array([column for column in held if known[column]], dtype=np.int64)
-    return Targets(np.zeros(len(wanted), dtype=np.int64), wanted, np.zeros(len(wanted)))
-
-
-def _description(
-    sleeves: Iterable[Sleeve], settings: SessionSettings, symbols: tuple[str, ...]
-) -> dict[str, Any]:
-    return {
-        "strategies": [
-            {
-                "id": one.strategy.strategy_id,
-                "name": one.strategy.name,
-                "version": one.strategy.version,
-                "parameters": one.strategy.get_parameters(),
-                "sizer": one.sizer.name,
-                "sizer_parameters": one.sizer.parameters.model_dump(mode="json"),
-                "fraction": one.fraction,
-            }
-            for one in sleeves
-        ],
-        "execution": settings.execution.model_dump(mode="json"),
-        "risk": settings.risk.model_dump(mode="json"),
-        "symbols": list(symbols),
-    }
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 300 else f"{text[:300]}..."

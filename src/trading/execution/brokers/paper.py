@@ -48,6 +48,8 @@ class PaperBroker(Broker):
         first start
     paper : delays and faults
     exchange : calendar of the market hours
+    power_safe : flush every change to the disk itself; without it a killed process loses nothing,
+        a power cut may lose the last changes
 
     A session feeds it bars: `on_row` each bar, and with `same_close` `on_auction` after the orders
     of that bar. Between bars time stands still: `now` is the close of the last one.
@@ -63,12 +65,14 @@ class PaperBroker(Broker):
         paper: PaperSettings | None = None,
         *,
         exchange: str = DEFAULT_EXCHANGE,
+        power_safe: bool = True,
     ) -> None:
         self._path = path
         self._symbols = tuple(symbols)
         self._execution = execution
         self._paper = paper or PaperSettings()
         self._exchange = exchange
+        self._power_safe = power_safe
         self._desk: PaperDesk | None = None
         self._queue: asyncio.Queue[BrokerEvent | None] = asyncio.Queue()
         self._row: MarketRow | None = None
@@ -100,7 +104,7 @@ class PaperBroker(Broker):
         """
         if self._desk is None:
             self._desk = PaperDesk(
-                self._path, self._symbols, self._execution, power_safe=self._paper.power_safe
+                self._path, self._symbols, self._execution, power_safe=self._power_safe
             )
 
     async def close(self) -> None:

@@ -27,8 +27,3 @@ class PaperSettings(Section):
         False,
         description="Reject orders while the exchange is closed; else they wait for the next bar.",
     )
-    power_safe: bool = Field(
-        True,
-        description="Flush every change to the disk itself. Without it a killed process loses "
-        "nothing, a power cut may lose the last changes.",
-    )
