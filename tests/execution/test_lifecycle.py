@@ -1,8 +1,10 @@
 """The table of transitions, one cell at a time, and what fills do to a record."""
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from scripted_broker import START, an_order
@@ -60,6 +62,18 @@ def test_the_states_are_divided() -> None:
     assert not FINAL & OPEN
     assert FINAL | OPEN | {S.NEW} == set(S)
     assert WORKING < OPEN
+
+
+def test_the_documented_table_is_the_table() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "execution.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| ([A-Z_]+) \| (.*) \|$", text, flags=re.MULTILINE))
+    assert set(rows) == {status.value for status in S}
+    for status, row in TRANSITIONS.items():
+        documented = {}
+        for cell in rows[status.value].split("; "):
+            kind, _, targets = cell.partition(" → ")
+            documented[kind] = tuple(targets.split(" or ")) if targets else (status.value,)
+        assert documented == {kind.value: tuple(t.value for t in to) for kind, to in row.items()}
 
 
 def test_a_final_order_never_works_again() -> None:
