@@ -17,6 +17,7 @@ from trading.backtest.engine import Sleeve, backtest
 from trading.backtest.feed import BarFeed
 from trading.backtest.result import BacktestResult
 from trading.backtest.settings import BacktestSettings
+from trading.execution.book import ledger
 from trading.execution.settings import CommissionSettings, ExecutionSettings, SlippageSettings
 from trading.market.bars import BarInterval
 from trading.market.market_data import MarketData
@@ -144,7 +145,7 @@ def settings_of(case: Case) -> BacktestSettings:
 
 def count_fills(result: BacktestResult) -> int:
     """Return the number of fills in the ledger, without making a table of them."""
-    return len(result.fills)
+    return len(ledger(result.book, "fills"))
 
 
 def read_tables(result: BacktestResult) -> tuple[FloatArray, int, dict[str, float]]:
