@@ -46,8 +46,7 @@ class SweepLog:
         if not self._file.exists():
             return {}
         try:
-            csv = self._file.suffix == ".csv"
-            table = pd.read_csv(self._file) if csv else pd.read_parquet(self._file)
+            table = self._table()
         except (OSError, ValueError) as error:
             raise StoreError(
                 f"{self._file} cannot be read as sweep results ({error}); choose another file"
@@ -60,10 +59,16 @@ class SweepLog:
                 f"{self._file} holds results of another sweep (strategy, bars, period or settings "
                 "differ); choose another file, or delete it"
             )
-        table["error"] = table["error"].fillna("").astype(str)
+        table["error"] = table["error"].astype("str").fillna("")
         rows = table.drop(columns=[RUN, POINT]).to_dict(orient="records")
         self._rows = dict(zip(table[POINT].astype(str), rows, strict=True))
         return dict(self._rows)
+
+    def _table(self) -> pd.DataFrame:
+        if self._file.suffix == ".parquet":
+            return pd.read_parquet(self._file)
+        texts = dict.fromkeys((RUN, POINT, "error"), "str")
+        return pd.read_csv(self._file, dtype=texts)
 
     def add(self, point: str, figures: dict[str, Any]) -> None:
         """Keep a finished point; written at the latest by `flush`."""

@@ -78,7 +78,9 @@ def load_market(options: BacktestOptions, settings: Settings, lookback: int) -> 
 def _daily(
     options: BacktestOptions, settings: Settings, universe: Universe, lookback: int
 ) -> Market:
-    provider = open_provider(settings, options.bars)
+    # The month needs many names; a backtest of one is a backtest.
+    few = settings.data.model_copy(update={"min_symbols": 1})
+    provider = open_provider(settings.model_copy(update={"data": few}), options.bars)
     last = options.last or today(settings.schedule.timezone)
     fetched = asyncio.run(provider.fetch(None, FIRST_DAY, last))
     everything = Panel.from_bars(fetched.bars)
