@@ -64,6 +64,12 @@ if "NUMBA_CACHE_DIR" not in os.environ:
     numba.config.reload_config()  # type: ignore[no-untyped-call]
 
 
+def is_compiled(function_name: str) -> bool:
+    """Tell whether some run on this machine has compiled a function of the present sources."""
+    cache = Path(os.environ["NUMBA_CACHE_DIR"])
+    return any(cache.rglob(f"*.{function_name}-*.nbi"))
+
+
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Return `function` compiled by numba, without the interpreter's lock; division by 0 is NaN."""
     return _compile(function)
