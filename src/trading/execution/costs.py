@@ -136,7 +136,7 @@ def slippage_of(
         participation = shares * price / dollar_volume if known else PARTICIPATION_CAP
         sigma = volatility if volatility >= 0.0 else UNKNOWN_VOLATILITY
         rate += rules.slippage_coefficient * sigma * np.sqrt(min(participation, PARTICIPATION_CAP))
-    return rate
+    return min(rate, 1.0)
 
 
 @compiled

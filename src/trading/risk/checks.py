@@ -141,206 +141,168 @@ def record_event(
     events[at].after = after
 
 
+class Increase(NamedTuple):
+    """The part of an order that opens or increases a position, as the limits look at it.
+
+    Attributes
+    ----------
+    column : of the symbol
+    side : 1 buy, -1 sell
+    reducing : micro-shares of the same order that reduce a position first
+    quantity : micro-shares that increase, whole lots
+    reason : the last limit that cut it, 0 none
+    halts : whether that limit halts trading
+    """
+
+    column: int
+    side: int
+    reducing: int
+    quantity: int
+    reason: int
+    halts: bool
+
+
 @inner
-def _settle(
+def _cut(
     book: Book,
     now: Moment,
-    column: int,
+    asked: Increase,
     reason: int,
     action: int,
     value: float,
     limit: float,
-    before: int,
-    resized: int,
-) -> int:
-    """Return what a tripped limit leaves of an increase, and write it down."""
-    after = max(resized, 0) if action == RESIZE else 0
+    fits: int,
+) -> Increase:
+    """Return what a tripped limit leaves of an increase, `fits` if it resizes; write it down."""
+    after = max(fits, 0) if action == RESIZE else 0
     outcome = RESIZED if after > 0 else (HALTING if action == HALT_TRADING else REFUSED)
-    record_event(book, now.row, column, reason, outcome, value, limit, before, after)
-    return after
+    record_event(
+        book, now.row, asked.column, reason, outcome, value, limit, asked.quantity, after
+    )
+    halts = action == HALT_TRADING
+    return Increase(asked.column, asked.side, asked.reducing, after, reason, halts)
 
 
 @inner
 def check_increase(
-    book: Book,
-    rules: Rules,
-    limits: Limits,
-    now: Moment,
-    column: int,
-    side: int,
-    reducing: int,
-    increase: int,
-) -> tuple[int, int, bool]:
-    """Return what the limits leave of an increase, the last limit that cut it, whether to halt.
-
-    Parameters
-    ----------
-    side : 1 buy, -1 sell
-    reducing, increase : micro-shares of the order that reduce and that increase a position
-    """
-    if book.account[0].halted != 0:
-        record_event(book, now.row, column, HALT, REFUSED, 1.0, 0.0, increase, 0)
-        return 0, HALT, False
+    book: Book, rules: Rules, limits: Limits, now: Moment, asked: Increase
+) -> Increase:
+    """Return what the limits leave of an increase; each that trips is written down."""
+    account = book.account[0]
+    if account.halted != 0:
+        return _cut(book, now, asked, HALT, REJECT, 1.0, 0.0, 0)
     if now.equity <= 0:
-        record_event(book, now.row, column, NO_EQUITY, REFUSED, now.equity / 1e6, 0.0, increase, 0)
-        return 0, NO_EQUITY, False
-    cut = 0
-    if limits.daily_trades >= 0.0 and book.account[0].trades_today + 1 > limits.daily_trades:
-        traded = book.account[0].trades_today + 1.0
-        _settle(
-            book,
-            now,
-            column,
-            MAX_DAILY_TRADES,
-            max(limits.daily_trades_action, REJECT),
-            traded,
-            limits.daily_trades,
-            increase,
-            0,
-        )
-        return 0, MAX_DAILY_TRADES, limits.daily_trades_action == HALT_TRADING
-    increase, reason, halts = _exposure_limits(
-        book, rules, limits, now, column, side, reducing, increase
+        return _cut(book, now, asked, NO_EQUITY, REJECT, now.equity / 1e6, 0.0, 0)
+    if limits.daily_trades >= 0.0 and account.trades_today + 1 > limits.daily_trades:
+        action, traded = max(limits.daily_trades_action, REJECT), account.trades_today + 1.0
+        return _cut(book, now, asked, MAX_DAILY_TRADES, action, traded, limits.daily_trades, 0)
+    own = abs(value_of(projected(book, asked.column), book.symbols[asked.column].last))
+    asked = _bound(
+        book, rules, now, asked, MAX_POSITION, limits.position, limits.position_action, 0
     )
-    cut = reason if reason != 0 else cut
-    if increase > 0 and not halts:
-        increase, reason, halts = _portfolio_limits(
-            book, rules, limits, now, column, side, reducing, increase
-        )
-        cut = reason if reason != 0 else cut
-    if increase > 0 and not halts and side > 0 and rules.cash_account:
-        account = book.account[0]
-        room = account.cash + account.working_sells - account.working_buys
-        fits = whole_lots(room / now.closes[column], rules.lot)
-        if fits < increase:
-            before = increase
-            needed = value_of(increase, now.closes[column])
-            increase = _settle(
-                book,
-                now,
-                column,
-                INSUFFICIENT_CASH,
-                RESIZE,
-                needed / 1e6,
-                room / 1e6,
-                before,
-                fits,
-            )
-            cut = INSUFFICIENT_CASH
-    return increase, cut, halts
+    others = book.sector_gross[now.sectors[asked.column]] - own
+    asked = _bound(
+        book, rules, now, asked, MAX_SECTOR, limits.sector, limits.sector_action, others
+    )
+    others = book.account[0].gross - own
+    asked = _bound(
+        book, rules, now, asked, MAX_LEVERAGE, limits.leverage, limits.leverage_action, others
+    )
+    asked = _limit_concentration(book, rules, limits, now, asked)
+    asked = _limit_correlation(book, limits, now, asked)
+    asked = _limit_value_at_risk(book, rules, limits, now, asked)
+    return _limit_cash(book, rules, now, asked)
 
 
 @inner
-def _exposure_limits(
+def _bound(
     book: Book,
     rules: Rules,
-    limits: Limits,
     now: Moment,
-    column: int,
-    side: int,
-    reducing: int,
-    increase: int,
-) -> tuple[int, int, bool]:
-    """Position, sector and leverage: each bounds the symbol's exposure, given all others'."""
-    price = now.closes[column]
-    base = side * projected(book, column) + reducing
-    own = abs(value_of(projected(book, column), book.symbols[column].last))
-    cut = 0
-    for which in range(3):
-        if which == 0:
-            limit, action, reason = limits.position, limits.position_action, MAX_POSITION
-            others = 0
-        elif which == 1:
-            limit, action, reason = limits.sector, limits.sector_action, MAX_SECTOR
-            others = book.sector_gross[now.sectors[column]] - own
-        else:
-            limit, action, reason = limits.leverage, limits.leverage_action, MAX_LEVERAGE
-            others = book.account[0].gross - own
-        if limit < 0.0 or increase == 0:
-            continue
-        allowed = limit * now.equity
-        fits = whole_lots((allowed - others) / price - base, rules.lot)
-        if fits < increase:
-            value = others + abs(value_of(base + increase, price))
-            increase = _settle(
-                book,
-                now,
-                column,
-                reason,
-                action,
-                value / now.equity,
-                limit,
-                increase,
-                fits,
-            )
-            cut = reason
-            if action == HALT_TRADING:
-                return 0, cut, True
-    return increase, cut, False
+    asked: Increase,
+    reason: int,
+    limit: float,
+    action: int,
+    others: int,
+) -> Increase:
+    """Bound the symbol's exposure and that of `others` (micro-dollars) by `limit` equities."""
+    if limit < 0.0 or asked.quantity == 0:
+        return asked
+    price = now.closes[asked.column]
+    base = asked.side * projected(book, asked.column) + asked.reducing
+    allowed = limit * now.equity
+    fits = whole_lots((allowed - others) / price, rules.lot) - base if allowed > others else 0
+    if fits >= asked.quantity:
+        return asked
+    value = (others + abs(value_of(base + asked.quantity, price))) / now.equity
+    return _cut(book, now, asked, reason, action, value, limit, fits)
 
 
 @inner
-def _portfolio_limits(
-    book: Book,
-    rules: Rules,
-    limits: Limits,
-    now: Moment,
-    column: int,
-    side: int,
-    reducing: int,
-    increase: int,
-) -> tuple[int, int, bool]:
-    """Concentration, correlation and value at risk: each looks at the whole portfolio."""
-    cut = 0
-    if limits.concentration >= 0.0:
-        value = concentration_with(book, now, column, side * (reducing + increase))
-        if value > limits.concentration:
-            before, fits = increase, 0
-            for _ in range(HALVINGS):
-                increase = whole_lots(increase / 2.0, rules.lot)
-                tried = side * (reducing + increase)
-                if concentration_with(book, now, column, tried) <= limits.concentration:
-                    fits = increase
-                    break
-            action, limit = limits.concentration_action, limits.concentration
-            increase = _settle(
-                book, now, column, MAX_CONCENTRATION, action, value, limit, before, fits
-            )
-            cut = MAX_CONCENTRATION
-            if action == HALT_TRADING:
-                return 0, cut, True
-    if limits.correlation >= 0.0 and increase > 0:
-        value = correlation_with(book, limits, now, column, side)
-        if value > limits.correlation:
-            action, limit = limits.correlation_action, limits.correlation
-            _settle(
-                book,
-                now,
-                column,
-                MAX_CORRELATION,
-                max(action, REJECT),
-                value,
-                limit,
-                increase,
-                0,
-            )
-            return 0, MAX_CORRELATION, action == HALT_TRADING
-    if limits.var >= 0.0 and increase > 0:
-        value = value_at_risk_with(book, limits, now, column, side * (reducing + increase))
-        if value > limits.var:
-            before, fits = increase, 0
-            for _ in range(HALVINGS):
-                increase = whole_lots(increase / 2.0, rules.lot)
-                tried = side * (reducing + increase)
-                if value_at_risk_with(book, limits, now, column, tried) <= limits.var:
-                    fits = increase
-                    break
-            action, limit = limits.var_action, limits.var
-            increase = _settle(book, now, column, MAX_VAR, action, value, limit, before, fits)
-            cut = MAX_VAR
-            if action == HALT_TRADING:
-                return 0, cut, True
-    return increase, cut, False
+def _limit_concentration(
+    book: Book, rules: Rules, limits: Limits, now: Moment, asked: Increase
+) -> Increase:
+    """Bound the Herfindahl index of the portfolio with the order."""
+    limit = limits.concentration
+    if limit < 0.0 or asked.quantity == 0:
+        return asked
+    value = concentration_with(book, now, asked, asked.quantity)
+    if value <= limit:
+        return asked
+    fits, tried = 0, asked.quantity
+    for _ in range(HALVINGS):
+        tried = whole_lots(tried / 2.0, rules.lot)
+        if concentration_with(book, now, asked, tried) <= limit:
+            fits = tried
+            break
+    action = limits.concentration_action
+    return _cut(book, now, asked, MAX_CONCENTRATION, action, value, limit, fits)
+
+
+@inner
+def _limit_correlation(book: Book, limits: Limits, now: Moment, asked: Increase) -> Increase:
+    """Bound the correlation of the order's returns with those of the rest of the portfolio."""
+    if limits.correlation < 0.0 or asked.quantity == 0:
+        return asked
+    value = correlation_with(book, limits, now, asked)
+    if value <= limits.correlation:
+        return asked
+    action = max(limits.correlation_action, REJECT)
+    return _cut(book, now, asked, MAX_CORRELATION, action, value, limits.correlation, 0)
+
+
+@inner
+def _limit_value_at_risk(
+    book: Book, rules: Rules, limits: Limits, now: Moment, asked: Increase
+) -> Increase:
+    """Bound the historical value at risk of the portfolio with the order."""
+    limit = limits.var
+    if limit < 0.0 or asked.quantity == 0:
+        return asked
+    value = value_at_risk_with(book, limits, now, asked, asked.quantity)
+    if value <= limit:
+        return asked
+    fits, tried = 0, asked.quantity
+    for _ in range(HALVINGS):
+        tried = whole_lots(tried / 2.0, rules.lot)
+        if value_at_risk_with(book, limits, now, asked, tried) <= limit:
+            fits = tried
+            break
+    return _cut(book, now, asked, MAX_VAR, limits.var_action, value, limit, fits)
+
+
+@inner
+def _limit_cash(book: Book, rules: Rules, now: Moment, asked: Increase) -> Increase:
+    """Bound the purchases of a cash account by what it has and what its sales will bring."""
+    if asked.side < 0 or not rules.cash_account or asked.quantity == 0:
+        return asked
+    account = book.account[0]
+    room = account.cash + account.working_sells - account.working_buys
+    fits = whole_lots(room / now.closes[asked.column], rules.lot)
+    if fits >= asked.quantity:
+        return asked
+    needed = value_of(asked.quantity, now.closes[asked.column]) / 1e6
+    return _cut(book, now, asked, INSUFFICIENT_CASH, RESIZE, needed, room / 1e6, fits)
 
 
 @inner
@@ -355,11 +317,12 @@ def exposure_with(book: Book, now: Moment, at: int, column: int, signed: int) ->
 
 
 @inner
-def concentration_with(book: Book, now: Moment, column: int, signed: int) -> float:
-    """Return the Herfindahl index of the projected weights with an order added."""
+def concentration_with(book: Book, now: Moment, asked: Increase, quantity: int) -> float:
+    """Return the Herfindahl index of the projected weights when the order increases by this."""
+    signed = asked.side * (asked.reducing + quantity)
     total = 0.0
     for at in range(len(book.symbols)):
-        weight = exposure_with(book, now, at, column, signed)
+        weight = exposure_with(book, now, at, asked.column, signed)
         total += weight * weight
     return total
 
@@ -396,8 +359,9 @@ def portfolio_returns(
 
 
 @inner
-def correlation_with(book: Book, limits: Limits, now: Moment, column: int, side: int) -> float:
-    """Return the correlation of a symbol with the rest of the portfolio; -1 where undefined."""
+def correlation_with(book: Book, limits: Limits, now: Moment, asked: Increase) -> float:
+    """Return the correlation of an order with the rest of the portfolio; -1 where undefined."""
+    column = asked.column
     rest = portfolio_returns(book, limits, now, column, 0, True)
     first = _window(now, limits)
     count, mean_x, mean_y = 0, 0.0, 0.0
@@ -420,13 +384,16 @@ def correlation_with(book: Book, limits: Limits, now: Moment, column: int, side:
             xy += (gain - mean_x) * (rest[row] - mean_y)
     if xx <= 0.0 or yy <= 0.0:
         return -1.0
-    return float(side * xy / np.sqrt(xx * yy))
+    return float(asked.side * xy / np.sqrt(xx * yy))
 
 
 @inner
-def value_at_risk_with(book: Book, limits: Limits, now: Moment, column: int, signed: int) -> float:
-    """Return the historical one-bar value at risk with an order added, a fraction of equity."""
-    returns = portfolio_returns(book, limits, now, column, signed, False)
+def value_at_risk_with(
+    book: Book, limits: Limits, now: Moment, asked: Increase, quantity: int
+) -> float:
+    """Return the one-bar value at risk when the order increases by this, a share of equity."""
+    signed = asked.side * (asked.reducing + quantity)
+    returns = portfolio_returns(book, limits, now, asked.column, signed, False)
     if len(returns) < FEWEST_RETURNS:
         return 0.0
     ordered = np.sort(returns)

@@ -23,16 +23,16 @@ def slippage_rate(
         return 0.0
     linear = settings.bps * 1e-4
     if settings.model == "fixed":
-        return linear
+        return min(linear, 1.0)
     shares = quantity / MICRO
     if settings.model == "volume_share":
         participation = min(shares / volume, 1.0) if volume > 0.0 else 1.0
-        return linear + settings.coefficient * participation * participation
+        return min(linear + settings.coefficient * participation * participation, 1.0)
     sigma = UNKNOWN_VOLATILITY if volatility is None else volatility
     participation = MOST_PARTICIPATION
     if dollar_volume is not None and dollar_volume >= 1.0:
         participation = min(shares * price / dollar_volume, MOST_PARTICIPATION)
-    return linear + settings.coefficient * sigma * sqrt(participation)
+    return min(linear + settings.coefficient * sigma * sqrt(participation), 1.0)
 
 
 class CommissionDesk:
