@@ -36,7 +36,7 @@ def dice(data: MarketData, seed: int, one_in: int) -> tuple[np.ndarray[Any, Any]
         np.uint64(40503)
     )
     mixed = (mixed ^ (mixed >> np.uint64(13))) * np.uint64(0x9E3779B97F4A7C15)
-    mixed += np.uint64(seed) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed += np.uint64(seed * 0xBF58476D1CE4E5B9 % 2**64)
     mixed ^= mixed >> np.uint64(29)
     given = mixed % np.uint64(one_in) == 0
     actions = ((mixed >> np.uint64(8)) % np.uint64(3)).astype(np.int64) - 1
@@ -247,7 +247,7 @@ def session_sleeves(draw: st.DrawFn) -> list[Sleeve]:
                     ("fixed_fraction", {"fraction": 0.4}),
                     ("fixed_fraction", {"fraction": 0.9}),
                     ("volatility_scaled", {"window": 5}),
-                    ("risk_parity", {"window": 5}),
+                    ("risk_parity", {"window": 20}),
                 ]
             )
         )
