@@ -63,17 +63,22 @@ def compare(peer: str, case: Case, market: Path, python: Path) -> Difference:
 
 
 def difference(own: Measured, other: Measured) -> Difference:
-    """Compare two curves; one that is marked before trading has the row's costs put back."""
-    curve = own.equity
+    """Compare two curves.
+
+    To one that is marked before trading, a row's costs are put back; such a peer books the orders
+    of the last row only on a next one, so they are not counted.
+    """
+    curve, fills = own.equity, own.fills
     if other.before_trading and own.costs is not None:
         curve = curve + own.costs
+        fills -= int(own.notes["fills_of_last_row"])
     apart = np.abs(other.equity / curve - 1.0)
     return Difference(
         other.engine,
         own.case,
         float(apart[-1]),
         float(apart.max()),
-        own.fills,
+        fills,
         other.fills,
         own.refused + other.refused,
     )

@@ -70,12 +70,8 @@ class PlainTrend(BaseStrategy):
         signals = []
         for symbol in market_data.symbols:
             closes = market_data.series(symbol)
-            if len(closes) < LONG:
-                continue
             above = closes[-SHORT:].mean() > closes[-LONG:].mean()
-            was = False
-            if len(closes) > LONG:
-                was = closes[-SHORT - 1 : -1].mean() > closes[-LONG - 1 : -1].mean()
+            was = closes[-SHORT - 1 : -1].mean() > closes[-LONG - 1 : -1].mean()
             if above != was:
                 action = Action.BUY if above else Action.SELL
                 signals.append(Signal(market_data.now, symbol, action, 1.0, self.strategy_id))
@@ -162,4 +158,6 @@ def read_tables(result: BacktestResult) -> tuple[FloatArray, int, dict[str, floa
     costs = np.zeros(len(result.timestamps))
     np.add.at(costs, rows, paid.to_numpy())
     refused = int((orders["reason"] != "").sum())
-    return costs, refused, {"tables_seconds": seconds, "trades": float(len(trades))}
+    last = float((rows == len(result.timestamps) - 1).sum())
+    notes = {"tables_seconds": seconds, "trades": float(len(trades)), "fills_of_last_row": last}
+    return costs, refused, notes
