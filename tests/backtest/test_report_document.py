@@ -18,8 +18,9 @@ from tests.backtest.report_runs import (
 )
 from trading.backtest.report.curves import BenchmarkReturns
 from trading.backtest.report.document import make_document, schema
-from trading.backtest.report.evidence import Evidence
+from trading.backtest.report.evidence import Evidence, Form
 from trading.backtest.report.tables import write_tables
+from trading.backtest.report.wording import cell, figure
 from trading.backtest.result import BacktestResult
 
 RUNS = {
@@ -91,3 +92,42 @@ def test_tables_without_rows_keep_their_columns(tmp_path: Path) -> None:
     trades = pd.read_csv(tmp_path / "trades.csv")
     assert len(trades) == 0
     assert "pnl" in trades.columns
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "told"),
+    [
+        (0.12345, "percent", "12.35%"),
+        (-0.5, "number", "−0.50"),
+        (-0.001, "number", "0.00"),
+        (1234567.0, "usd", "1,234,567.00"),
+        (float("nan"), "number", "no data"),
+        (float("inf"), "percent", "no data"),
+        (None, "count", "no data"),
+        (3.0, "count", "3"),
+        (-2.5e7, "number", "-2.50e+07"),
+    ],
+)
+def test_figures_read_as_a_reader_expects(value: float | None, form: Form, told: str) -> None:
+    assert figure(value, form) == told
+
+
+@pytest.mark.parametrize(
+    ("value", "column", "told"),
+    [
+        (pd.Timestamp("2016-01-04 23:59:59", tz="UTC"), "timestamp", "2016-01-04"),
+        (pd.Timestamp("2016-01-04 15:30", tz="UTC"), "timestamp", "2016-01-04 15:30"),
+        (pd.NaT, "timestamp", "no data"),
+        (1500.0, "quantity", "1,500"),
+        (-0.25, "quantity", "−0.25"),
+        (0.1234, "return", "12.34%"),
+        (0.05, "price", "0.0500"),
+        ("stop_loss", "reason", "stop loss"),
+        ("stop_loss", "symbol", "stop_loss"),
+        (np.int64(12000), "bars", "12,000"),
+        (float("nan"), "price", "no data"),
+        (None, "price", "no data"),
+    ],
+)
+def test_cells_read_by_their_column(value: object, column: str, told: str) -> None:
+    assert cell(value, column) == told

@@ -205,7 +205,7 @@ def _history_warnings(start: int, lookback: int) -> list[str]:
         return []
     return [
         f"Only {start + 1} of the {lookback} bars that the strategy looks back on lie before the "
-        f"start: it decides nothing before bar {lookback - start} of the run."
+        f"start: before bar {lookback - start} of the run it decides on less, or not at all."
     ]
 
 

@@ -39,7 +39,9 @@ def figure(value: float | None, form: Form) -> str:
         "count": f"{value:,.0f}",
         "usd": f"{value:,.2f}",
     }[form]
-    return text.replace("-", "−") if "e" not in text else text
+    if "e" in text:
+        return text
+    return text.replace("-", "−" if text.strip("-0.,%") else "")
 
 
 def label(name: object) -> str:
