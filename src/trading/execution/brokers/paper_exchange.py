@@ -212,7 +212,8 @@ class PaperExchange:
             status=STATUSES[int(record["status"])],
             filled_micros=filled,
             remaining_micros=int(record["quantity"]) - filled,
-            reason=REASONS[int(record["reason"])] or known.reason,
+            # Why a cancel was asked for, those know who asked.
+            reason="" if record["reason"] == CANCEL_ASKED else REASONS[int(record["reason"])],
             triggered=int(record["triggered"]),
             looked_at=int(record["looked_at"]),
             arrives_at=known.arrives_at if at in self._waiting else None,
