@@ -303,8 +303,15 @@ def _backend(engine: SweepEngine, jobs: int) -> Iterator[None]:
             "`pip install ray`, or use --engine processes"
         ) from error
     started = not ray.is_initialized()
-    if started:
-        ray.init(address=os.environ.get("RAY_ADDRESS"), log_to_driver=False)
+    address = os.environ.get("RAY_ADDRESS")
+    try:
+        if started:
+            ray.init(address=address, log_to_driver=False)
+    except (OSError, RuntimeError) as error:
+        raise ConfigurationError(
+            f"no Ray cluster answers at {address or 'this machine'} ({error}); start one, or mend "
+            "RAY_ADDRESS"
+        ) from error
     register_ray()
     try:
         with joblib.parallel_config(backend="ray", n_jobs=jobs):
