@@ -10,9 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.backtest.reference.audit import bar_exists, cash_at_the_end, holdings
-from tests.backtest.reference.ledger_comparison import Tables, engine_tables
+from tests.backtest.reference.ledger_comparison import (
+    Tables,
+    engine_result,
+    engine_tables,
+    tables_of_result,
+)
 from tests.backtest.reference.random_runs import Run, runs
-from tests.backtest.reference.reference_units import MICRO, truncated
+from tests.backtest.reference.reference_units import MICRO, truncated, value
 from trading.execution.lifecycle import OrderEvent, OrderEventKind, OrderRecord
 from trading.execution.orders import Fill, Order, OrderStatus, OrderType, Side, TimeInForce
 from trading.execution.settings import CommissionSettings, SlippageSettings
@@ -208,6 +213,57 @@ def test_a_shorter_run_is_the_beginning_of_a_longer_one(one: Run) -> None:
 
 @EXAMPLES
 @given(runs(least_rows=20))
+def test_profit_is_realised_and_unrealised_less_costs(one: Run) -> None:
+    tables = played(one, "profit")
+    *_, holding = holdings(one, tables)
+    bases = {symbol: basis for symbol, _, basis in tables["positions"]}
+    unrealised = sum(holding.values()) - sum(bases.values())
+    realised = sum(fill[8] for fill in tables["fills"]) + sum(c[4] for c in tables["closings"])
+    dividends, borrow, commissions, slippage = tables["totals"][0]
+    profit = tables["curve"][-1][0] - int(one.execution.initial_cash * MICRO)
+    accounted = realised + unrealised + dividends - borrow - commissions - slippage
+    # A fill through zero is booked in two parts, each rounded to a micro-dollar.
+    assert abs(profit - accounted) <= len(tables["fills"])
+    assert commissions == sum(fill[6] for fill in tables["fills"])
+    assert slippage == sum(fill[7] for fill in tables["fills"])
+
+
+@EXAMPLES
+@given(runs(least_rows=20).map(without_splits))
+def test_round_trips_add_up_to_what_was_realised(one: Run) -> None:
+    STEPS["trips"] += one.steps
+    result = engine_result(one)
+    tables, trips = tables_of_result(result), result.trades
+    open_at_the_end = {symbol for symbol, _, _ in tables["positions"]}
+    for symbol in set(one.feed.data.symbols) - open_at_the_end:
+        fills = [fill for fill in tables["fills"] if fill[2] == symbol]
+        ends = [closing for closing in tables["closings"] if closing[1] == symbol]
+        realised = sum(fill[8] for fill in fills) + sum(closing[4] for closing in ends)
+        costs = sum(fill[6] + fill[7] for fill in fills)
+        mine = trips[trips["symbol"] == symbol]
+        rounding = 1e-6 * (len(fills) + 1)
+        scale = sum(value(fill[4], fill[5]) for fill in fills) / MICRO
+        assert mine["costs"].sum() == pytest.approx(costs / MICRO, rel=1e-9, abs=rounding)
+        assert mine["pnl"].sum() == pytest.approx(
+            (realised - costs) / MICRO, abs=rounding + 1e-9 * scale
+        )
+        assert len(mine) == flat_or_turned(fills, ends)
+
+
+def flat_or_turned(fills: list[tuple], closings: list[tuple]) -> int:  # type: ignore[type-arg]
+    """How often the position came to zero or went through it."""
+    signed = [(c[0], 0, -c[2]) for c in closings]
+    signed += [(f[1], 1, f[4] if f[3] == "BUY" else -f[4]) for f in fills]
+    held = count = 0
+    for _, _, quantity in sorted(signed, key=lambda event: event[:2]):
+        after = held + quantity
+        count += held != 0 and (after == 0 or (after > 0) != (held > 0))
+        held = after
+    return count
+
+
+@EXAMPLES
+@given(runs(least_rows=20))
 def test_a_cash_account_neither_borrows_nor_shorts(one: Run) -> None:
     # Costs that eat up the proceeds of a sale are left out: they do make debts.
     changed = {
@@ -225,6 +281,6 @@ def test_a_cash_account_neither_borrows_nor_shorts(one: Run) -> None:
 
 def test_enough_steps_were_taken() -> None:
     """Last in the file: the runs above went through thousands of rows and instructions."""
-    if len(STEPS) < 7:
+    if len(STEPS) < 9:
         pytest.skip("not every property of this file was selected")
     assert sum(STEPS.values()) >= LEAST_STEPS
