@@ -2,13 +2,13 @@
 
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
 from trading.config import Settings
 from trading.data.lake import Lake
+from trading.data.quality.verdict import QualityVerdict
 from trading.errors import DataError
 from trading.market.panel import FloatArray, Panel
 
@@ -16,14 +16,6 @@ from trading.market.panel import FloatArray, Panel
 RECENT_SESSIONS = 5
 # Calendar days that contain the sessions looked at, also around long holidays.
 WINDOW_DAYS = 30
-
-
-class QualityVerdict(StrEnum):
-    """Whether a session may be used."""
-
-    PASS = "pass"  # noqa: S105 (a verdict, no password)
-    WARN = "warn"
-    FAIL = "fail"
 
 
 @dataclass(frozen=True)
