@@ -202,7 +202,7 @@ def _tell_sweep(
                 "trials": result.trials,
                 "failed": result.failed,
                 "sharpe_deviation": result.sharpe_deviation,
-                "points": json.loads(ranked.to_json(orient="records")),
+                "points": json.loads(ranked.to_json(orient="records", double_precision=15)),
             }
         )
     else:

@@ -48,6 +48,9 @@ STYLE: Any = {
 # matplotlib.dates has no types.
 _DateLocator: Any = AutoDateLocator
 _DateFormatter: Any = ConciseDateFormatter
+# Years, months, days, hours, minutes, seconds; and where one of them begins.
+DATE_FORMS = ["%Y", "%b %Y", "%d %b", "%H:%M", "%H:%M", "%S"]
+ROUND_DATE_FORMS = ["", "%Y", "%b %Y", "%d %b", "%H:%M", "%H:%M"]
 HALF = (5.4, 2.5)
 WIDE = (10.8, 3.4)
 NARROW = (5.0, 3.1)
@@ -227,4 +230,8 @@ def _date_scale(axes: Axes) -> None:
         return
     locator = _DateLocator(minticks=3, maxticks=7)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(_DateFormatter(locator, show_offset=False))
+    axes.xaxis.set_major_formatter(
+        _DateFormatter(
+            locator, formats=DATE_FORMS, zero_formats=ROUND_DATE_FORMS, show_offset=False
+        )
+    )
