@@ -21,6 +21,8 @@ from tests.backtest.reference.ledger_comparison import (
 from tests.backtest.reference.random_runs import Run, random_run, runs
 from tests.backtest.reference.reference_instructions import Instruction, OrderRequest, Target
 from tests.backtest.reference.small_markets import flat, market, run
+from trading.backtest.feed import BarFeed
+from trading.errors import DataError, OrderError
 from trading.execution.orders import OrderType, Side
 from trading.risk.settings import RiskSettings
 
@@ -98,6 +100,25 @@ def test_the_smallest_and_the_largest_order() -> None:
         order = OrderRequest(0, 0, Side.BUY, quantity, OrderType.MARKET)
         other = OrderRequest(0, 1, Side.BUY, quantity // 10**6 or 1, OrderType.MARKET)
         assert_equal(run(feed, order, other, fractional=True, account="margin"))
+
+
+def test_more_than_micro_dollars_can_count_is_an_error() -> None:
+    feed = market([flat(100_000)] * 3)
+    order = OrderRequest(0, 0, Side.BUY, 10**15)
+    with pytest.raises(OrderError, match=r"2024-01-02 .* passed 1,000,000,000,000 USD"):
+        engine_result(run(feed, order, account="margin"))
+
+
+@pytest.mark.parametrize("row", [-1, 3])
+def test_a_reset_outside_the_run_is_an_error(row: int) -> None:
+    with pytest.raises(DataError, match=f"row {row} lies outside the 3 bars"):
+        engine_result(run(market([flat(10)] * 3), resets=[row]))
+
+
+def test_no_bars_and_no_symbols_are_runs_too() -> None:
+    feed = market([flat(10)] * 3)
+    for data in (feed.data.upto(-1), feed.data.select([])):
+        assert_equal(replace(run(feed), feed=BarFeed(data)))
 
 
 def test_the_result_keeps_the_feed_as_it_was() -> None:

@@ -11,7 +11,7 @@ from trading.backtest.instructions import Instructions
 from trading.backtest.kernel import Curve, Tape, run_rows
 from trading.backtest.result import BacktestResult, StrategyRecord
 from trading.backtest.settings import BacktestSettings
-from trading.errors import DataError
+from trading.errors import DataError, OrderError
 from trading.execution.book import MICRO, Book, Records, grown, new_book
 from trading.execution.costs import SQUARE_ROOT, Rules
 from trading.execution.settings import ExecutionSettings
@@ -23,6 +23,7 @@ from trading.risk.settings import RiskSettings
 FloatArray = npt.NDArray[np.float64]
 COST_WINDOW = 21
 FEWEST_SESSIONS = 14
+LARGEST_MICROS = 10**18
 
 
 def replay(
@@ -47,7 +48,9 @@ def replay(
     Raises
     ------
     DataError
-        An instruction lies outside the feed.
+        An instruction or a reset lies outside the feed.
+    OrderError
+        The account came to hold a trillion USD.
     """
     rules, limits = Rules.of(execution), Limits.of(risk)
     bars, symbols = feed.data.shape
@@ -55,12 +58,16 @@ def replay(
         symbols
     ):
         raise DataError(f"an instruction names a column outside the {symbols} symbols")
+    outside = [row for row in resets if not 0 <= row < bars]
+    if outside:
+        raise DataError(f"the reset of row {outside[0]} lies outside the {bars} bars of the run")
     tape = _tape(feed, rules, limits, instructions.offsets(bars), resets)
     sectors = int(feed.sector_codes.max(initial=0)) + 1
     expected = 1024 + len(instructions) + 4 * symbols
     book = new_book(symbols, sectors, int(execution.initial_cash * MICRO), expected)
     curve = Curve(*(np.zeros(bars, dtype=np.int64) for _ in range(4)))
     book = _run(book, rules, limits, tape, _asked(instructions), curve)
+    _require_bounded(curve, feed)
     return BacktestResult(
         feed=feed,
         settings=settings or BacktestSettings(execution=execution, risk=risk),
@@ -69,6 +76,18 @@ def replay(
         curve=curve,
         failures=failures,
     )
+
+
+def _require_bounded(curve: Curve, feed: BarFeed) -> None:
+    """Whole micro-dollars end at 9.2e18; stop long before sums of them could."""
+    for name, micros in curve._asdict().items():
+        beyond = np.flatnonzero((micros >= LARGEST_MICROS) | (micros <= -LARGEST_MICROS))
+        if len(beyond):
+            raise OrderError(
+                f"on {feed.data.sessions[beyond[0]]} the account's {name} passed "
+                f"{LARGEST_MICROS // MICRO:,} USD, the most that is counted to a millionth; "
+                "trade smaller quantities"
+            )
 
 
 def is_compiled() -> bool:
