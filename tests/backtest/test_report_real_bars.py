@@ -2,12 +2,13 @@
 
 import asyncio
 import os
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.notifications.month_example import example_report
 from trading.backtest.engine import Sleeve, backtest
 from trading.backtest.feed import BarFeed
 from trading.backtest.lookahead import check_lookahead
@@ -22,6 +23,8 @@ from trading.data.benchmark import load_benchmark
 from trading.data.providers.files import FilesProvider
 from trading.market.panel import Panel
 from trading.risk.sizing import build_sizer
+from trading.signals.model import MonthlySignal
+from trading.signals.report import PortfolioSummary
 from trading.strategy.registry import build_strategy
 from trading.universe.constituents import members_from_bars
 
@@ -50,13 +53,57 @@ def feed(whole: Panel) -> BarFeed:
     return BarFeed.from_panel(whole.select(sorted(members_from_bars(whole.before(START), NAMES))))
 
 
-@pytest.mark.parametrize(
-    "name", ["momentum", "mean_reversion", "trend_following", "stat_arbitrage"]
-)
-def test_a_strategy_runs_and_reports(feed: BarFeed, name: str) -> None:
+@pytest.fixture(scope="module")
+def reports(feed: BarFeed, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Month reports in the stored format; the year's winners stand in for a trained ensemble."""
+    folder = tmp_path_factory.mktemp("reports")
+    data, held = feed.data, set[str]()
+    months = np.arange("2017-02", "2020-01", dtype="datetime64[M]")
+    for month in months:
+        row = int(np.searchsorted(data.sessions, month.astype("datetime64[D]")))
+        past = data.adjusted_close[row - 1] / data.adjusted_close[row - 200]
+        best = {data.symbols[at] for at in np.argsort(-np.nan_to_num(past))[:30]}
+        as_of = data.sessions[row].astype(object)
+        signals = [
+            MonthlySignal(
+                month=str(month),
+                symbol=symbol,
+                slot=1,
+                action="SELL" if symbol not in best else "HOLD" if symbol in held else "BUY",
+                rank=1,
+                score=0.5,
+                confidence=0.8,
+                weight=0.03 if symbol in best else 0.0,
+                previous_weight=0.03 if symbol in held else 0.0,
+                price=10.0,
+                reason="Among the winners of the past months, or no more.",
+            )
+            for symbol in sorted(best | held)
+        ]
+        made = example_report(
+            month=str(month),
+            as_of=as_of,
+            last_session=as_of - timedelta(days=1),
+            signals=tuple(signals),
+            portfolio=PortfolioSummary(),
+        )
+        (folder / f"{month}.json").write_bytes(made.to_json())
+        held = best
+    return folder
+
+
+STRATEGIES = ("momentum", "mean_reversion", "trend_following", "stat_arbitrage", "finrl_signals")
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_strategy_runs_and_reports(feed: BarFeed, reports: Path, name: str) -> None:
     settings = BacktestSettings.model_validate({"execution": {"account": "margin"}})
     start = int(np.searchsorted(feed.data.sessions, np.datetime64(START)))
-    sleeve = Sleeve(build_strategy(name), build_sizer("fixed_fraction", {"fraction": 0.01}))
+    given = {"reports": str(reports)} if name == "finrl_signals" else {}
+    fraction = 0.03 if given else 0.01
+    sleeve = Sleeve(
+        build_strategy(name, given), build_sizer("fixed_fraction", {"fraction": fraction})
+    )
     result = backtest([sleeve], feed, settings, start=start)
     index = load_benchmark(PRICES / "benchmarks_to_2019.parquet", "SPY")
     prices = index.bars["adjusted_close"].to_numpy(dtype=np.float64)
@@ -87,7 +134,8 @@ def test_a_strategy_does_not_look_ahead_on_every_name(whole: Panel, name: str) -
     assert report.signals > 10_000
 
 
-def test_pairs_do_not_look_ahead(feed: BarFeed) -> None:
-    strategy = build_strategy("stat_arbitrage")
-    report = asyncio.run(check_lookahead(strategy, feed.data, cuts=2))
+@pytest.mark.parametrize("name", ["stat_arbitrage", "finrl_signals"])
+def test_neither_do_pairs_nor_the_months(feed: BarFeed, reports: Path, name: str) -> None:
+    given = {"reports": str(reports)} if name == "finrl_signals" else {}
+    report = asyncio.run(check_lookahead(build_strategy(name, given), feed.data, cuts=2))
     assert report.passed, report.sentence()
