@@ -3,6 +3,10 @@
 TradingError
  +- ConfigurationError   mend the configuration, then run again
  +- DataError            mend or fetch the data, then run again
+ |   +- ProviderError    a provider of market data did not give what it was asked for
+ |       +- ProviderUnavailable  it may pass: try the same provider again
+ |       +- ProviderRefused      this provider does not have it, or not now: ask the next one
+ |       +- ProviderStopped      no request will succeed until the operator acts: stop and tell
  +- MonthError           the month cannot run as asked (order, source, lock)
  +- ModelError           an artefact of a model is missing or broken
  +- StrategyError        a strategy cannot be found, built or trusted
@@ -35,6 +39,22 @@ class ConfigurationError(TradingError):
 
 class DataError(TradingError):
     """Market data is missing, malformed or not good enough to use."""
+
+
+class ProviderError(DataError):
+    """A provider of market data did not give what it was asked for."""
+
+
+class ProviderUnavailable(ProviderError):
+    """A failure that may pass: the same provider may be asked again."""
+
+
+class ProviderRefused(ProviderError):
+    """This provider does not have it, or will not give it now: ask the next one."""
+
+
+class ProviderStopped(ProviderError):
+    """No request to this provider will succeed until the operator acts: the key, the plan."""
 
 
 class MonthError(TradingError):
