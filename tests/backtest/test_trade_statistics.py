@@ -2,8 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from trading.backtest.feed import BarFeed
+from trading.backtest.instructions import Instructions
+from trading.backtest.replay import replay
 from trading.backtest.trade_statistics import summarize_trades
 from trading.errors import DataError
+from trading.execution.settings import ExecutionSettings
+from trading.market.panel import Panel
+from trading.risk.settings import RiskSettings
 
 
 def trades(pnl: list[float], **columns: list[object]) -> pd.DataFrame:
@@ -61,3 +67,25 @@ def test_tables_that_are_not_trades_are_refused():
         summarize_trades(trades([1.0]).drop(columns=["pnl", "bars"]))
     with pytest.raises(DataError, match="finite"):
         summarize_trades(trades([1.0, np.nan]))
+
+
+def test_the_trades_of_a_run_are_summed_up():
+    prices = np.array([[100.0], [110.0], [110.0], [100.0], [100.0], [90.0]])
+    sessions = np.array("2020-01-06", dtype="M8[D]") + np.arange(6)
+    feed = BarFeed.from_panel(
+        Panel(sessions, ("Ä",), prices, prices, prices, prices, prices * 1e4, prices)
+    )
+    execution = ExecutionSettings.model_validate(
+        {
+            "account": "margin",
+            "fill": "same_close",
+            "slippage": {"model": "none"},
+            "commission": {"model": "none"},
+        }
+    )
+    wishes = Instructions.targets([0, 1, 4, 5], [0] * 4, [0.5, 0.0, -0.5, 0.0])
+    found = summarize_trades(replay(feed, wishes, execution, RiskSettings()).trades)
+    assert (found.long_trades, found.short_trades, found.won) == (1, 1, 2)
+    # 5,000 shares earn 10 USD each; of 1,050,000 USD half is sold short at 100, and earns 10.
+    assert found.total_pnl == pytest.approx(50_000.0 + 5_250 * 10.0)
+    assert found.expectancy_return == pytest.approx(0.1)
