@@ -29,7 +29,7 @@ def run_command(
     bars: Annotated[
         list[Path] | None,
         typer.Option(
-            "--bars", help="Parquet or CSV files, or folders, of real daily bars; else simulated."
+            "--bars", help="Parquet or CSV files, or folders, of real bars; else simulated."
         ),
     ] = None,
     universe: Annotated[
@@ -41,6 +41,9 @@ def run_command(
     last: Annotated[
         datetime | None, typer.Option("--to", formats=DAY, help="Last session, included.")
     ] = None,
+    interval: Annotated[
+        str, typer.Option(help="Length of a bar: 1d, 1h or 1m; the last two need --bars.")
+    ] = "1d",
     speed: Annotated[
         float | None, typer.Option(help="Market seconds a second; without it, no waiting at all.")
     ] = None,
@@ -68,6 +71,7 @@ def run_command(
     Run it again to go on where it stopped, or after new bars have come; exit code 3: there were
     none. A killed session loses nothing.
     """
+    from trading.cli.backtest_options import read_interval
     from trading.cli.run_session import RunOptions, run_session
 
     options = RunOptions(
@@ -77,6 +81,7 @@ def run_command(
         universe=universe,
         first=first.date() if first else None,
         last=last.date() if last else None,
+        interval=read_interval(interval),
         speed=speed,
         every=every,
         home=home,

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -25,12 +26,14 @@ from trading.data.providers import open_provider
 from trading.errors import ConfigurationError, RiskError, StrategyError
 from trading.execution.broker_desk import Patience
 from trading.execution.brokers.paper import PaperBroker
+from trading.market.bars import BarInterval
 from trading.market.calendar import FIRST_DAY
 from trading.market.panel import Panel
 from trading.risk.sizing import build_sizer
 from trading.risk.sizing.fixed_fraction import FixedFraction, FixedFractionParameters
 from trading.session.clock import Clock, ReplayClock, SystemClock
 from trading.session.home import SessionHome
+from trading.session.intraday import IntradaySource
 from trading.session.ledger import SessionLedger, known_symbols
 from trading.session.settings import SessionSettings
 from trading.session.sources import PolledSource
@@ -52,6 +55,7 @@ class RunOptions:
     universe: str = "all"
     first: date | None = None
     last: date | None = None
+    interval: BarInterval = BarInterval.DAY
     speed: float | None = None
     every: float | None = None
     home: Path | None = None
@@ -184,21 +188,23 @@ def _spread_over(settings: SessionSettings, names: int) -> SessionSettings:
 
 def _source(
     options: RunOptions, general: Settings, clock: Clock, home: SessionHome
-) -> PolledSource:
+) -> PolledSource | IntradaySource:
     """Return the source of bars with its universe: the session's own, if it has begun."""
+    known = known_symbols(home)
+    universe = read_universe(options.universe)
+    if options.interval is not BarInterval.DAY:
+        return _intraday_source(options, clock, known or universe.symbols, universe.top)
     provider = open_provider(general, options.bars)
     source = PolledSource(
         provider,
         clock,
         start=FIRST_DAY,
-        every=None if options.every is None else timedelta(minutes=options.every),
+        every=_every(options),
         exchange=general.data.exchange,
     )
-    known = known_symbols(home)
     if known:
         source.restrict(known)
         return source
-    universe = read_universe(options.universe)
     if universe.top is None and universe.symbols is None:
         asyncio.run(source.look())
         return source
@@ -208,3 +214,27 @@ def _source(
     first = np.datetime64(options.first or data.sessions[0].item(), "D")
     source.restrict(universe.members(panel, int(np.searchsorted(data.sessions, first))))
     return source
+
+
+def _intraday_source(
+    options: RunOptions, clock: Clock, symbols: Sequence[str] | None, top: int | None
+) -> IntradaySource:
+    if not options.bars or top is not None:
+        raise ConfigurationError(
+            f"--interval {options.interval} needs --bars FILE... and a list of symbols or all: the "
+            "simulated market and the ranking of names are daily"
+        )
+    source = IntradaySource(
+        options.bars,
+        clock,
+        interval=options.interval,
+        symbols=symbols or None,
+        every=_every(options),
+    )
+    if not source.symbols:
+        asyncio.run(source.load())
+    return source
+
+
+def _every(options: RunOptions) -> timedelta | None:
+    return None if options.every is None else timedelta(minutes=options.every)

@@ -51,7 +51,7 @@ def leave_command(command: str, home: Path | None) -> int:
     finally:
         store.close()
     console.print(
-        f"{SAID[command]}: at the session's next bar or look at its bars, or when it is started"
+        f"{SAID[command]} at the session's next bar, or when it is started", soft_wrap=True
     )
     return DONE
 
@@ -94,6 +94,7 @@ def status_of(ledger: SessionLedger, home: SessionHome) -> dict[str, Any]:
         "working": working,
         "breaker": {"state": breaker.state.value, "reasons": list(breaker.reasons)},
         "killed": state.killed,
+        "waiting": list(ledger.commands),
         "suspended": [name for name, one in state.sleeves.items() if one.suspended],
     }
 
@@ -108,13 +109,16 @@ def print_status(status: dict[str, Any]) -> None:
     console.print(
         f"last bar {status['last_bar'][:10]}: equity {status['equity']:,.2f} USD, cash "
         f"{status['cash']:,.2f} USD; {status['orders']} orders, {status['fills']} fills, "
-        f"{status['risk_events']} limits tripped"
+        f"{status['risk_events']} limits tripped",
+        soft_wrap=True,
     )
     stopped = "killed; " if status["killed"] else ""
     if status["breaker"]["state"] != "CLOSED":
         stopped += f"halted ({', '.join(status['breaker']['reasons'])}); "
     if stopped:
         console.print(f"[red]{escape(stopped)}[/]release it with `trading session reset`")
+    if status["waiting"]:
+        console.print(f"waiting for the session: {', '.join(status['waiting'])}")
     for name in status["suspended"]:
         console.print(f"[red]{escape(name)} is suspended[/] after failing; see events.jsonl")
     if status["positions"]:

@@ -49,6 +49,7 @@ class SessionLedger:
     Attributes
     ----------
     state : where the session stands
+    commands : of operators, that wait for the session
     books : the order manager's records and account; its account is None before the first start
 
     Raises
@@ -70,6 +71,7 @@ class SessionLedger:
             self._planned = store.planned_orders()
             self._curve = store.curve()
             self._events = store.risk_events()
+            self.commands = tuple(kind for _, kind in store.commands())
         with Journal(home.journal_file) as journal:
             self.books = OrderState.recovered(journal.entries)
 

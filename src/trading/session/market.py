@@ -10,7 +10,7 @@ from trading.backtest.replay import cost_inputs
 from trading.execution.brokers.paper_market import BarAction, MarketRow
 from trading.execution.costs import SQUARE_ROOT, Rules
 from trading.market.bars import BarInterval
-from trading.market.calendar import DEFAULT_EXCHANGE, is_session, session_open
+from trading.market.calendar import DEFAULT_EXCHANGE, is_session, session_close, session_open
 from trading.market.market_data import MarketData
 from trading.risk.checks import Limits
 
@@ -27,12 +27,20 @@ class SessionMarket:
     ----------
     feed : every bar that is known
     rules, limits : tell which figures the rows need
+    growing : the last bar is the last of its session only from the exchange's closing time on
     """
 
     def __init__(
-        self, feed: BarFeed, rules: Rules, limits: Limits, *, exchange: str = DEFAULT_EXCHANGE
+        self,
+        feed: BarFeed,
+        rules: Rules,
+        limits: Limits,
+        *,
+        exchange: str = DEFAULT_EXCHANGE,
+        growing: bool = False,
     ) -> None:
         self.feed = feed
+        self._growing = growing and feed.data.interval is not BarInterval.DAY
         self._exchange = exchange
         self._window = limits.window + 1 if limits.needs_history else 0
         self._costs = cost_inputs(feed) if rules.slippage == SQUARE_ROOT else None
@@ -84,13 +92,19 @@ class SessionMarket:
         data = self.feed.data
         costs = (_NOTHING, _NOTHING)
         if self._costs is not None:
-            costs = (self._costs[0][row].copy(), self._costs[1][row].copy())
+            # A session that still goes on is not known yet: what the bar before knew is.
+            at = row if self._is_last(row) == self.feed.sessions.last[row] else row - 1
+            unknown = np.full(len(self.symbols), np.nan)
+            costs = (
+                self._costs[0][at].copy() if at >= 0 else unknown,
+                self._costs[1][at].copy() if at >= 0 else unknown,
+            )
         # Copies: the compiled functions are made for arrays that lie together.
         return MarketRow(
             timestamp=self.stamp(row),
             opened_at=self._opened_at(row),
             session=data.sessions[row].astype("datetime64[D]").item(),
-            last=bool(self.feed.sessions.last[row]),
+            last=self._is_last(row),
             open=data.open[row].copy(),
             high=data.high[row].copy(),
             low=data.low[row].copy(),
@@ -100,6 +114,14 @@ class SessionMarket:
             volatility=costs[0],
             dollar_volume=costs[1],
         )
+
+    def _is_last(self, row: int) -> bool:
+        if not self._growing or row < len(self) - 1:
+            return bool(self.feed.sessions.last[row])
+        day = self.feed.data.sessions[row].astype("datetime64[D]").item()
+        if not is_session(day, self._exchange):
+            return False
+        return self.stamp(row) >= session_close(day, self._exchange)
 
     def _opened_at(self, row: int) -> datetime:
         data = self.feed.data

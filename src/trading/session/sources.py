@@ -23,10 +23,15 @@ class BarSource(Protocol):
     ----------
     name : what it is, in words
     simulated : whether its market is invented
+    growing : whether its last bar may not be the last of that bar's session
     """
 
     name: str
     simulated: bool
+
+    @property
+    def growing(self) -> bool:
+        """Whether the last bar may not be the last of its session."""
 
     async def load(self) -> tuple[BarFeed, list[BarProblem]]:
         """Return every bar that is known, and what was wrong with them.
@@ -40,6 +45,8 @@ class BarSource(Protocol):
 
 class ReplaySource:
     """Bars that are all there already, such as the feed of a backtest."""
+
+    growing = False
 
     def __init__(self, feed: BarFeed, *, name: str = "replay", simulated: bool = False) -> None:
         self.name = name
@@ -68,6 +75,8 @@ class PolledSource:
     The universe is fixed by `symbols`, or by the first answer; symbols that appear later are named
     and left out.
     """
+
+    growing = False
 
     def __init__(
         self,
@@ -127,7 +136,7 @@ class PolledSource:
             strange = sorted(set(data.symbols) - self._asked)
             found += problem("unknown_symbol", strange)
         self._asked |= set(data.symbols)
-        data = _columns(data, self._symbols)
+        data = columns_of(data, self._symbols)
         data = data.upto(self._last_complete(data, now))
         # Bars are split-adjusted: a split is in the prices already. Dividends are what adjusted
         # closes say.
@@ -159,7 +168,7 @@ class PolledSource:
         return row
 
 
-def _columns(data: MarketData, symbols: tuple[str, ...]) -> MarketData:
+def columns_of(data: MarketData, symbols: tuple[str, ...]) -> MarketData:
     """Return the symbols in this order; one without bars is a column of NaN."""
     if data.symbols == symbols:
         return data

@@ -72,6 +72,7 @@ class SessionStore:
     def __init__(self, path: Path, *, power_safe: bool = True) -> None:
         self._path = path
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(path, isolation_level=None, timeout=10.0)
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute(f"PRAGMA synchronous = {'FULL' if power_safe else 'NORMAL'}")

@@ -11,13 +11,12 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Protocol, runtime_checkable
 
 from trading.backtest.engine import Sleeve
 from trading.backtest.feed import BarFeed
 from trading.errors import BrokerUnavailable, SessionError
 from trading.execution.broker_desk import Patience
-from trading.execution.brokers.base import Broker, BrokerEvent
+from trading.execution.brokers.base import Broker
 from trading.execution.brokers.paper_market import MarketRow
 from trading.execution.costs import Rules
 from trading.execution.journal import Journal
@@ -28,6 +27,7 @@ from trading.execution.orders import OrderStatus
 from trading.market.calendar import DEFAULT_EXCHANGE
 from trading.risk.checks import Limits
 from trading.risk.sizing import Targets
+from trading.session.bar_driven import BarDriven
 from trading.session.clock import Clock
 from trading.session.decision import Decider, Decision
 from trading.session.dispatch import ApprovedOrders, carry_out
@@ -52,20 +52,6 @@ from trading.session.wishes import ask_strategies
 from trading.strategy.runner import StrategyRunner
 
 RETRY_SECONDS = 1.0
-
-
-@runtime_checkable
-class BarDriven(Protocol):
-    """A broker whose market is the session's bars."""
-
-    async def on_row(self, row: MarketRow) -> None:
-        """Let a bar trade."""
-
-    async def on_auction(self, row: MarketRow) -> None:
-        """Fill fresh market orders at the bar's close."""
-
-    def pending_events(self) -> list[BrokerEvent]:
-        """Return, and forget, the events that nobody has taken yet."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +178,7 @@ class TradingSession:
         before, decided = self._feed, self._state.decided_at
         if before is not None and decided is not None:
             problems = problems + changed_history(before.data, feed.data, decided)
-        market = SessionMarket(feed, self._rules, self._limits, exchange=self._exchange)
+        market = self._market_of(feed)
         row = None if decided is None else market.row_of(decided)
         following = market.rows_after(decided)
         if row is not None and len(following):
@@ -202,9 +188,18 @@ class TradingSession:
                 names = [f"{one.symbol} {one.value:g} for 1" for one in splits]
                 problems = [*problems, BarProblem("split_inferred", len(splits), tuple(names))]
                 feed = replace(feed, actions=(*feed.actions, *splits))
-                market = SessionMarket(feed, self._rules, self._limits, exchange=self._exchange)
+                market = self._market_of(feed)
         self._feed, self._market = feed, market
         self._recorder.tell_problems(problems, decided)
+
+    def _market_of(self, feed: BarFeed) -> SessionMarket:
+        return SessionMarket(
+            feed,
+            self._rules,
+            self._limits,
+            exchange=self._exchange,
+            growing=self._source.growing,
+        )
 
     async def _finish_what_was_begun(self) -> None:
         """Carry out the decision that a killed session left on the disk."""
