@@ -108,6 +108,8 @@ def test_too_many_points_and_too_few_samples_are_refused() -> None:
         grid_points({"a": range(1000), "b": range(1000)})
     with pytest.raises(ConfigurationError, match="at least one sample"):
         random_points({"a": (1, 2)}, 0)
+    with pytest.raises(ConfigurationError, match="at least one job"):
+        swept(trend_job(), [{"short_ma": 3}], jobs=0)
     with pytest.raises(ConfigurationError, match="same parameters"):
         swept(trend_job(), [{"a": 1}, {"b": 1}])
 

@@ -186,6 +186,7 @@ def test_look_ahead_is_checked(run: Run, bars: Path, monkeypatch: pytest.MonkeyP
     passed = run(*options)
     assert passed.code == 0
     assert "trend_following passed" in passed.out
+    assert "look-ahead of trend_following: 4 of 4" in passed.err
     as_json = run(*options, "--json")
     assert as_json.json["passed"] is True
     assert as_json.json["strategies"][0]["comparisons"]["truncated"] == 8

@@ -196,12 +196,14 @@ def run_sweep(
     Raises
     ------
     ConfigurationError
-        There are no points, their names differ, or Ray is asked for and not installed.
+        There are no points, their names differ, `jobs` is 0, or Ray is not there as asked for.
     StoreError
         The log belongs to another run.
     """
     if not points or any(set(point) != set(points[0]) for point in points):
         raise ConfigurationError("a sweep needs points, all with the same parameters")
+    if jobs == 0:
+        raise ConfigurationError("a sweep needs at least one job; -1 is one a core")
     names = tuple(points[0])
     keys = [point_key(point) for point in points]
     done = log.read() if log else {}

@@ -276,8 +276,27 @@ def _write(file: Path, text: str) -> None:
     console.print(f"report: {escape(str(file))}", soft_wrap=True)
 
 
+@dataclass
+class _Lines:
+    """Progress for a log: one line at every tenth of the way."""
+
+    title: str
+    told: int = 0
+
+    def tell(self, done: int, total: int) -> None:
+        """Print a line if another tenth is done."""
+        tenth = 10 * done // max(total, 1)
+        if tenth > self.told:
+            self.told = tenth
+            console.print(f"{escape(self.title)}: {done} of {total}")
+
+
 @contextmanager
 def _progress(title: str) -> Iterator[Any]:
+    """Yield a function of done and total: a bar on a terminal, a line each tenth elsewhere."""
+    if not console.is_terminal:
+        yield _Lines(title).tell
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
