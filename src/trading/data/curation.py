@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from trading.data.parquet import BarColumns, concat_columns
 from trading.market.bars import FIELDS
-from trading.market.panel import Panel
+from trading.market.panel import FloatArray, Panel, SessionArray
 
 
 def years_of(bars: BarColumns) -> Iterator[tuple[str, BarColumns]]:
@@ -46,19 +46,48 @@ def differing_rows(held: BarColumns, new: BarColumns) -> int:
 
 def to_panel(parts: Sequence[BarColumns], first: str, last: str) -> Panel:
     """Arrange the rows from day `first` to `last` (ISO), both included; parts do not overlap."""
+    sessions, symbols, grids = to_grids(parts, first, last, FIELDS)
+    return Panel(sessions, symbols, **grids)
+
+
+def to_grids(
+    parts: Sequence[BarColumns], first: str, last: str, fields: Sequence[str]
+) -> tuple[SessionArray, tuple[str, ...], dict[str, FloatArray]]:
+    """Return sessions `(T,)`, symbols (N, sorted) and `(T, N)` values by field, as `to_panel`."""
     low, high = np.datetime64(first, "D"), np.datetime64(last, "D")
     kept = [part.take((part.day >= low) & (part.day <= high)) for part in parts]
-    sessions = np.unique(np.concatenate([np.unique(part.day) for part in kept]))
-    present = [[part.names[i] for i in np.unique(part.code)] for part in kept]
-    symbols = tuple(sorted(set().union(*present)))
+    # Days and codes are small integers: marking those that occur is faster than sorting them.
+    traded = np.zeros((high - low).astype(np.int64) + 1, dtype=bool)
+    present: set[str] = set()
+    for part in kept:
+        traded[(part.day - low).astype(np.int64)] = True
+        used = np.bincount(part.code, minlength=len(part.names)) > 0
+        present.update(name for name, there in zip(part.names, used, strict=True) if there)
+    sessions, symbols = low + np.flatnonzero(traded), tuple(sorted(present))
+    row_of = np.cumsum(traded) - 1
     column_of = {symbol: column for column, symbol in enumerate(symbols)}
-    grids = {name: np.full((len(sessions), len(symbols)), np.nan) for name in FIELDS}
+    grids = {name: np.full((len(sessions), len(symbols)), np.nan) for name in fields}
     for part in kept:
         column = np.array([column_of.get(name, -1) for name in part.names], dtype=np.int64)
-        row = np.searchsorted(sessions, part.day)
+        cell = row_of[(part.day - low).astype(np.int64)] * len(symbols) + column[part.code]
         for name, grid in grids.items():
-            grid[row, column[part.code]] = part.values[name]
-    return Panel(sessions, symbols, **grids)
+            grid.ravel()[cell] = part.values[name]
+    return sessions, symbols, grids
+
+
+def select_rows(
+    parts: Sequence[BarColumns], first: str, last: str, symbols: Sequence[str] | None
+) -> BarColumns:
+    """Return the rows from day `first` to `last` of some symbols (None: all), by symbol and day."""
+    low, high = np.datetime64(first, "D"), np.datetime64(last, "D")
+    wanted = None if symbols is None else set(symbols)
+    kept = []
+    for part in parts:
+        rows = (part.day >= low) & (part.day <= high)
+        if wanted is not None:
+            rows &= np.array([name in wanted for name in part.names], dtype=bool)[part.code]
+        kept.append(part.take(rows))
+    return overlay(kept)
 
 
 def _key(bars: BarColumns) -> npt.NDArray[np.int64]:

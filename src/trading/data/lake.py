@@ -7,6 +7,7 @@
     bars/year=YYYY.parquet                              curated, made of the raw batches in order
     corporate_actions/actions.parquet                   curated corporate actions
     catalog.json                                        which batches; digest of every session
+    quarantine/YYYY-MM-DD.json                          why a session is held but not served
     benchmarks/…                                        see `trading.data.benchmark`
 
 An ingest writes the raw object, its manifest, the curated years, then the catalog, which commits
@@ -15,18 +16,26 @@ between the two, or was killed there, the reader makes the year from the raw bat
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 
 from trading.data.actions import ACTIONS_KEY, decode_actions, encode_actions, merge_actions
 from trading.data.benchmark import Benchmark, load_benchmark, read_benchmark, write_benchmark
 from trading.data.catalog import CATALOG_KEY, Catalog, LakeSource, Session
-from trading.data.curation import differing_rows, overlay, to_panel, years_of
+from trading.data.curation import (
+    differing_rows,
+    overlay,
+    select_rows,
+    to_grids,
+    to_panel,
+    years_of,
+)
 from trading.data.manifest import (
     Manifest,
     batch_identity,
@@ -36,10 +45,12 @@ from trading.data.manifest import (
 )
 from trading.data.parquet import BarColumns, decode_bars, encode_bars
 from trading.data.providers.base import FetchResult
+from trading.data.quarantine import FOLDER as QUARANTINE
+from trading.data.quarantine import QuarantinedSession
 from trading.data.store.base import ObjectStore
 from trading.errors import ConflictError, DataError, NotFoundError
-from trading.market.bars import CorporateAction
-from trading.market.panel import Panel, SessionArray
+from trading.market.bars import FIELDS, CorporateAction, empty_bars
+from trading.market.panel import FloatArray, Panel, SessionArray
 
 __all__ = ["Lake", "LakeSource"]
 
@@ -77,27 +88,88 @@ class Lake:
         self._retrying(lambda: self._commit(manifest, bars, fetched.actions))
         return manifest
 
-    def panel(self, *, before: date, start: date | None = None) -> Panel:
+    def panel(
+        self, *, before: date, start: date | None = None, judging: date | None = None
+    ) -> Panel:
         """Return the curated bars of every symbol from `start` to the session before `before`.
 
-        The symbols are those with a bar in that time, sorted. Raises `DataError` when there is
-        none.
+        The symbols are those with a bar in that time, sorted. A quarantined session is left out
+        unless it is the one that is being judged. Raises `DataError` when there is no bar.
         """
+        return to_panel(*self._parts(before, start, judging=judging))
+
+    def quarantine(self, session: date, reasons: Sequence[str]) -> None:
+        """Serve a session no longer; its raw and curated bars stay. Doing it again tells it anew.
+
+        Raises `DataError` when the lake does not hold the session, or no reason is given.
+        """
+        record = QuarantinedSession.of(session, reasons)
+        if session.isoformat() not in self._catalog()[0].sessions:
+            raise DataError(f"{self._store.uri} holds no session {session} to quarantine")
+        self._retrying(lambda: self._put_if_changed(record.key, record.to_json()))
+        self._retrying(lambda: self._set_quarantined(session, "; ".join(record.reasons)))
+
+    def release(self, session: date) -> bool:
+        """Serve a quarantined session again; returns whether it was quarantined."""
+        changed = self._retrying(lambda: self._set_quarantined(session, None))
+        self._store.delete(QuarantinedSession(session, ()).key)
+        return changed
+
+    def quarantined(self) -> dict[date, str]:
+        """Return the sessions that are held but not served, and why."""
+        held = self._catalog()[0].quarantined
+        return {date.fromisoformat(day): held[day] for day in sorted(held)}
+
+    def field(
+        self, name: str, *, before: date, start: date | None = None
+    ) -> tuple[SessionArray, tuple[str, ...], FloatArray]:
+        """Return one field of `panel`, such as `close`: sessions, symbols and `(T, N)` values.
+
+        The other fields are not decoded, which makes it several times faster. Raises `DataError`
+        when there is no bar in that time, or no such field.
+        """
+        if name not in FIELDS:
+            raise DataError(f"bars have no field {name!r}; choose one of {', '.join(FIELDS)}")
+        parts, first, last = self._parts(before, start, (name,))
+        sessions, symbols, grids = to_grids(parts, first, last, (name,))
+        return sessions, symbols, grids[name]
+
+    def bars(
+        self, symbols: Sequence[str] | None, *, before: date, start: date | None = None
+    ) -> pd.DataFrame:
+        """Return the bars frame of `symbols` (None: every one) in that time; it may be empty."""
         catalog, _ = self._catalog()
-        first = start or date.min
-        days = [day for day in catalog.sessions if first.isoformat() <= day < before.isoformat()]
+        if not _days(catalog.served, before, start):
+            return empty_bars()
+        return select_rows(*self._parts(before, start), symbols).to_bars()
+
+    def _parts(
+        self,
+        before: date,
+        start: date | None,
+        fields: Sequence[str] = FIELDS,
+        judging: date | None = None,
+    ) -> tuple[list[BarColumns], str, str]:
+        """Return the curated years of a time, and the first and last session served in it."""
+        catalog, _ = self._catalog()
+        hidden = {day for day in catalog.quarantined if day != str(judging)}
+        served = {day: held for day, held in catalog.sessions.items() if day not in hidden}
+        days = _days(served, before, start)
         if not days:
             raise DataError(
                 f"{self._store.uri} holds no bars from {start or 'its beginning'} to before "
                 f"{before}; it holds {_span(catalog)}"
             )
         years = sorted({day[:4] for day in days})
-        parts = [self._year(catalog, year) for year in years]
-        return to_panel(parts, min(days), max(days))
+        parts = [self._year(catalog, year, fields) for year in years]
+        if hidden:
+            left_out = np.array(sorted(hidden), dtype="datetime64[D]")
+            parts = [part.take(~np.isin(part.day, left_out)) for part in parts]
+        return parts, min(days), max(days)
 
     def sessions(self) -> SessionArray:
-        """Return the sessions held, `(T,) datetime64[D]`, ascending."""
-        return np.array(sorted(self._catalog()[0].sessions), dtype="datetime64[D]")
+        """Return the sessions served, `(T,) datetime64[D]`, ascending."""
+        return np.array(sorted(self._catalog()[0].served), dtype="datetime64[D]")
 
     def data_hash(self, before: date) -> str:
         """Return a SHA-256 that identifies the bars of `panel(before=before)`.
@@ -105,7 +177,7 @@ class Lake:
         It is made of one digest a session: neither later bars nor the batches in which bars
         arrived change it.
         """
-        held = self._catalog()[0].sessions
+        held = self._catalog()[0].served
         return digest_of_sessions(
             {day: entry.digest for day, entry in held.items() if day < before.isoformat()}
         )
@@ -170,7 +242,24 @@ class Lake:
             for year in range(int(batch.first[:4]), int(batch.last[:4]) + 1)
         }
         made = {year: self._from_raw(catalog, year) for year in sorted(years)}
+        catalog = replace(catalog, quarantined=dict(catalog.quarantined) | self._records())
         return self._store_years(catalog, tag, {y: rows for y, rows in made.items() if len(rows)})
+
+    def _records(self) -> dict[str, str]:
+        keys = list(self._store.keys(QUARANTINE))
+        held = [QuarantinedSession.from_json(self._store.get(key).body, key) for key in keys]
+        return {record.session.isoformat(): "; ".join(record.reasons) for record in held}
+
+    def _set_quarantined(self, session: date, why: str | None) -> bool:
+        catalog, tag = self._catalog()
+        held = dict(catalog.quarantined)
+        was = held.pop(session.isoformat(), None)
+        if was == why:
+            return False
+        if why is not None:
+            held[session.isoformat()] = why
+        self._put_catalog(replace(catalog, quarantined=held), tag)
+        return True
 
     def _catalog(self) -> tuple[Catalog, str | None]:
         try:
@@ -299,14 +388,14 @@ class Lake:
             held = ()
         self._put_if_changed(ACTIONS_KEY, encode_actions(merge_actions(held, actions)))
 
-    def _year(self, catalog: Catalog, year: str) -> BarColumns:
+    def _year(self, catalog: Catalog, year: str, fields: Sequence[str] = FIELDS) -> BarColumns:
         key = _year_key(year)
         try:
             body = self._store.get(key).body
         except NotFoundError:
             body = b""
         if hashlib.sha256(body).hexdigest() == catalog.years[year]:
-            return decode_bars(body, key)
+            return decode_bars(body, key, fields)
         return self._from_raw(catalog, year)
 
     def _from_raw(self, catalog: Catalog, year: str) -> BarColumns:
@@ -338,7 +427,12 @@ def _year_key(year: str) -> str:
     return f"bars/year={year}.parquet"
 
 
+def _days(sessions: Iterable[str], before: date, start: date | None) -> list[str]:
+    first = (start or date.min).isoformat()
+    return [day for day in sessions if first <= day < before.isoformat()]
+
+
 def _span(catalog: Catalog) -> str:
-    if not catalog.sessions:
+    if not catalog.served:
         return "none at all: fetch some first"
-    return f"sessions from {min(catalog.sessions)} to {max(catalog.sessions)}"
+    return f"sessions from {min(catalog.served)} to {max(catalog.served)}"

@@ -104,13 +104,15 @@ def encode_bars(bars: BarColumns) -> bytes:
     return sink.getvalue()
 
 
-def decode_bars(body: bytes, key: str) -> BarColumns:
-    """Read Parquet bytes of bars; `key` names them in the `DataError` raised when they are not."""
+def decode_bars(body: bytes, key: str, fields: Sequence[str] = FIELDS) -> BarColumns:
+    """Read Parquet bytes of bars; `key` names them in the `DataError` raised when they are not.
+
+    Only the values of `fields` are decoded.
+    """
+    columns = [name for name in BAR_COLUMNS if name in fields or name not in FIELDS]
     try:
-        table = pq.read_table(
-            pa.BufferReader(body), columns=list(BAR_COLUMNS), read_dictionary=["symbol"]
-        )
-        table = table.select(list(BAR_COLUMNS)).combine_chunks().unify_dictionaries()
+        table = pq.read_table(pa.BufferReader(body), columns=columns, read_dictionary=["symbol"])
+        table = table.select(columns).combine_chunks().unify_dictionaries()
     except (pa.ArrowException, KeyError) as error:
         raise DataError(
             f"the object {key} of the lake is not a Parquet file of bars ({error}); "
@@ -124,5 +126,5 @@ def decode_bars(body: bytes, key: str) -> BarColumns:
     recode = np.array([position[name] for name in spelt], dtype=np.int64)
     codes = chunk.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     day = table["date"].to_numpy().astype("datetime64[D]")
-    values = {name: table[name].to_numpy() for name in FIELDS}
+    values = {name: table[name].to_numpy() for name in fields}
     return BarColumns(day, recode[codes] if len(codes) else codes, tuple(names), values)
