@@ -50,6 +50,7 @@ class Catalog:
     batches : raw objects in the order they were ingested
     years : year -> SHA-256 of the curated Parquet object
     sessions : ISO day -> `Session`
+    quarantined : ISO days of `sessions` that are held but not served -> why
     """
 
     sources: tuple[str, ...] = ()
@@ -57,6 +58,12 @@ class Catalog:
     batches: tuple[Batch, ...] = ()
     years: Mapping[str, str] = field(default_factory=dict)
     sessions: Mapping[str, Session] = field(default_factory=dict)
+    quarantined: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def served(self) -> Mapping[str, Session]:
+        """The sessions that readers see: all but the quarantined ones."""
+        return {day: held for day, held in self.sessions.items() if day not in self.quarantined}
 
     @property
     def source(self) -> LakeSource | None:
@@ -99,6 +106,7 @@ class Catalog:
                 batches=tuple(Batch(**batch) for batch in plain["batches"]),
                 years=dict(plain["years"]),
                 sessions={day: Session(**entry) for day, entry in plain["sessions"].items()},
+                quarantined=dict(plain.get("quarantined", {})),
             )
         except (ValueError, TypeError, KeyError) as error:
             raise DataError(

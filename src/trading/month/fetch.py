@@ -4,7 +4,7 @@ import asyncio
 from datetime import date, timedelta
 
 from trading.data.providers import open_provider
-from trading.data.quality import check_session
+from trading.data.quality import check_session, enforce
 from trading.errors import DataError
 from trading.market.calendar import last_session_before, sessions_between, today
 from trading.month.payloads import Fetched, Quality, SessionRange
@@ -31,13 +31,19 @@ def fetch_sessions(request: SessionRange, resources: Resources) -> Fetched:
 
 
 def check_sessions(request: SessionRange, resources: Resources) -> Quality:
-    """Judge a range of sessions; raises `DataError` with the reasons when one fails."""
+    """Judge a range of sessions; raises `DataError` with the reasons when one fails.
+
+    A session that fails is quarantined, and one that passes again is released, before anything
+    is raised.
+    """
     settings = resources.settings
     start, end = _range(request, resources)
     sessions = [
         session.astype(object) for session in sessions_between(start, end, settings.data.exchange)
     ]
     reports = [check_session(resources.lake, session, settings) for session in sessions]
+    for report in reports:
+        enforce(resources.lake, report)
     failed = [f"{r.session}: {'; '.join(r.reasons)}" for r in reports if r.verdict == "fail"]
     if failed:
         raise DataError("the data is not good enough: " + " | ".join(failed))

@@ -2,7 +2,7 @@
 
 from trading.data.quality.findings import Finding, FindingKind, Severity
 from trading.data.quality.history import HistoryReport, check_bars
-from trading.data.quality.session import QualityReport, check_session
+from trading.data.quality.session import QualityReport, check_session, enforce
 from trading.data.quality.verdict import QualityVerdict
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "Severity",
     "check_bars",
     "check_session",
+    "enforce",
 ]

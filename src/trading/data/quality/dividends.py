@@ -233,10 +233,10 @@ def _odds(
     is one thing, so that the usual size of dividends counts once, at the median.
     """
     gain = held.likelihood(amount) - held.likelihood(rejected)
-    pooled: FloatArray = np.bincount(held.code, np.where(which, gain, 0.0), symbols)
+    pooled = np.bincount(held.code, np.where(which, gain, 0.0), symbols).astype(np.float64)
     if (amount[which] > 0).all() and (rejected[which] > AGREE_PRICE / 4 * held.before[which]).all():
         usual = _usual(held, which, amount, symbols) - _usual(held, which, rejected, symbols)
-        pooled = np.asarray(pooled + usual)
+        pooled = pooled + usual
     return np.asarray(np.exp(np.clip(pooled, -50, 50))[held.code])
 
 
