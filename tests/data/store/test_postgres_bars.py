@@ -36,6 +36,18 @@ while True:
 """
 
 
+def _wait_for_its_backend(conninfo: str) -> None:
+    """Wait until the server has noticed that the killed writer is gone."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        deadline = time.monotonic() + 60
+        while connection.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE application_name = 'trading' "
+            "AND state <> 'idle' AND pid <> pg_backend_pid()"
+        ).fetchone():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
 def timescale_is_installed(conninfo: str) -> bool:
     with psycopg.connect(conninfo) as connection:
         found = connection.execute(
@@ -125,6 +137,7 @@ def test_a_writer_killed_at_any_moment_leaves_all_of_a_call_or_nothing(
         writer.send_signal(signal.SIGKILL)
         writer.wait()
         writer.stdout.close()
+        _wait_for_its_backend(postgres)
         found = store.query(None, FIRST, LAST)
         assert len(found) == len(make_bars(60))
         volumes = set(found["volume"])
