@@ -222,6 +222,32 @@ def test_a_sweep_tells_trials_and_goes_on(run: Run, bars: Path, tmp_path: Path) 
     assert run(*options[:3], *good).code == 3
 
 
+def test_a_place_that_cannot_be_written_is_named(run: Run, bars: Path, tmp_path: Path) -> None:
+    options = ("trend_following", "--bars", str(bars), *QUICK)
+    report = run(*options, "--report", str(tmp_path))
+    assert report.code == 1
+    assert f"{tmp_path} cannot be written (Is a directory); --report takes a file" in report.err
+    tables = run(*options, "--csv", str(bars))
+    assert tables.code == 1
+    assert "--csv takes a folder" in tables.err
+
+
+def test_one_symbol_is_enough(run: Run, tmp_path: Path) -> None:
+    data = walk_feed(200, ("ONE",)).data
+    frame = pd.DataFrame({"Date": data.sessions.astype(str), "Volume": 1e6})
+    for name in ("Open", "High", "Low", "Close"):
+        frame[name] = data.close[:, 0]
+    frame.to_csv(tmp_path / "ONE.csv", index=False)
+    answer = run(
+        *("trend_following", "--bars", str(tmp_path / "ONE.csv"), *QUICK, "--json"),
+        *("--sizer-param", "fraction=1.0"),
+    )
+    assert answer.code == 0
+    assert answer.json["run"]["universe"] == "the symbol of the bars"
+    assert answer.json["counts"]["fills"] > 0
+    assert not any("Money" in one for one in answer.json["run"]["warnings"])
+
+
 def test_a_sweep_without_a_valid_point_fails(run: Run, bars: Path) -> None:
     answer = run(
         *("trend_following", "--bars", str(bars), "--param", "long_ma=5", "--jobs", "1"),

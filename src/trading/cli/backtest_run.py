@@ -46,7 +46,7 @@ from trading.cli.backtest_options import (
 from trading.cli.backtest_summary import print_lookahead, print_summary, print_sweep
 from trading.cli.output import DONE, FAILED, NOTHING_TO_DO, console, print_json
 from trading.config import Settings, load_settings
-from trading.errors import ConfigurationError, RiskError, StrategyError
+from trading.errors import ConfigurationError, RiskError, StoreError, StrategyError
 from trading.risk.sizing import PositionSizer, build_sizer
 from trading.risk.sizing.fixed_fraction import FixedFraction, FixedFractionParameters
 
@@ -122,8 +122,8 @@ def _run(request: Request, sleeves: Sequence[Sleeve], market: Market) -> int:
         with console.status("drawing the tear sheet"):
             _write(options.report, render_page(result, evidence, run, made_at))
     if options.csv:
-        write_tables(result, evidence, options.csv)
-        console.print(f"tables: {escape(str(options.csv))}", soft_wrap=True)
+        with _writing(options.csv, "tables", "--csv takes a folder"):
+            write_tables(result, evidence, options.csv)
     if options.as_json:
         document = make_document(result, evidence, run, made_at)
         print_json(document.model_dump(mode="json"))
@@ -188,9 +188,9 @@ def _tell_sweep(
         )
         _write(options.report, page)
     if options.csv:
-        options.csv.mkdir(parents=True, exist_ok=True)
-        result.table.to_csv(options.csv / "sweep.csv", index=False, lineterminator="\n")
-        console.print(f"tables: {escape(str(options.csv / 'sweep.csv'))}", soft_wrap=True)
+        with _writing(options.csv, "tables", "--csv takes a folder"):
+            options.csv.mkdir(parents=True, exist_ok=True)
+            result.table.to_csv(options.csv / "sweep.csv", index=False, lineterminator="\n")
     if options.as_json:
         ranked = result.ranked(options.sort)
         print_json(
@@ -271,9 +271,19 @@ def _command_line() -> str:
 
 
 def _write(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
-    console.print(f"report: {escape(str(file))}", soft_wrap=True)
+    with _writing(file, "report", "--report takes a file"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _writing(place: Path, what: str, hint: str) -> Iterator[None]:
+    """Say where something was written; raises `StoreError` where it could not be."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"{place} cannot be written ({error.strerror}); {hint}") from error
+    console.print(f"{what}: {escape(str(place))}", soft_wrap=True)
 
 
 @dataclass

@@ -42,7 +42,7 @@ class Universe:
         if self.top is not None:
             return f"the {count:,} most traded names before the start (of {self.top:,} asked for)"
         if self.symbols is None:
-            return f"all {count:,} symbols of the bars"
+            return f"all {count:,} symbols of the bars" if count > 1 else "the symbol of the bars"
         if count <= 12:
             return ", ".join(self.symbols)
         return f"{count:,} symbols of {self.named}"

@@ -154,7 +154,7 @@ def _unpaid(result: BacktestResult) -> list[str]:
     """Return a sentence where many orders found no money: who got it is then no decision."""
     orders = result.orders
     unpaid = orders["reason"].isin(NO_MONEY) & orders["status"].isin(("REJECTED", "CANCELLED"))
-    count = int(unpaid.sum())
+    count = int((unpaid & (orders["filled_quantity"] == 0.0)).sum())
     if count <= MOST_UNPAID * len(orders):
         return []
     return [
