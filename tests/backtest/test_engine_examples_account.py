@@ -1,6 +1,7 @@
 """Cash, positions and corporate actions worked out by hand, for the reference and the engine."""
 
 from datetime import date
+from decimal import Decimal
 
 import pytest
 
@@ -123,6 +124,14 @@ def test_a_cash_account_buys_what_it_can_pay(engine: Engine) -> None:
     # 90 at 120 are 10,800; (10,000 - 5) / 120 is 83.29.
     assert ends(tables) == [("CANCELLED", 83.0, "insufficient_cash")]
     assert usd(tables, 1)[1] == 10_000 - 83 * 120 - 5
+
+
+def test_the_last_cent_buys_the_last_share(engine: Engine) -> None:
+    feed = market([flat(0.06), flat(0.0651)])
+    tables = engine(run(feed, buy(0, 61), initial_cash=Decimal("3.906")))
+    # 60 shares at 0.0651 cost exactly 3.906, though 3.906 / 0.0651 is 59.99999999999999 in floats.
+    assert ends(tables) == [("CANCELLED", 60.0, "insufficient_cash")]
+    assert usd(tables, 1)[1] == 0.0
 
 
 def test_a_cash_account_sells_no_more_than_it_holds(engine: Engine) -> None:
