@@ -124,7 +124,7 @@ ORDER = np.dtype(
         *((name, np.int64) for name in ("row", "ended", "column", "quantity", "filled")),
         ("looked_at", np.int64),
         *((name, np.float64) for name in ("limit", "stop", "volatility", "dollar_volume")),
-        *((name, np.int8) for name in ("side", "type", "time", "status", "reason", "triggered")),
+        *((name, np.int64) for name in ("side", "type", "time", "status", "reason", "triggered")),
     ],
     align=True,
 )

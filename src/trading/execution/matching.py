@@ -153,7 +153,7 @@ def fill_order(
 ) -> None:
     """Fill as much of an order as volume, position and cash allow, at a reference price."""
     orders = book.orders
-    column, side = orders[order].column, int(orders[order].side)
+    column, side = orders[order].column, orders[order].side
     rest = orders[order].quantity - orders[order].filled
     quantity = rest
     if rules.volume_share > 0.0:
@@ -198,7 +198,7 @@ def _execute(
 ) -> tuple[int, int]:
     """Price and book a fill; return its quantity and why the rest ends (0: it does not)."""
     orders = book.orders
-    column, side = orders[order].column, int(orders[order].side)
+    column, side = orders[order].column, orders[order].side
     price, beyond = reference, 0.0
     if orders[order].type == MARKET or orders[order].type == STOP:
         rate = slippage_of(
@@ -218,7 +218,7 @@ def _execute(
     commission = commission_of(rules, quantity, value, month)
     if side > 0 and rules.cash_account and value + charge + commission > book.account[0].cash:
         left = book.account[0].cash - charge - commission
-        quantity = int(np.floor(left / price / rules.lot)) * rules.lot if left > 0 else 0
+        quantity = whole_lots(left / price, rules.lot) if left > 0 else 0
         if quantity <= 0 or orders[order].time == FOK:
             return 0, INSUFFICIENT_CASH
         ending = INSUFFICIENT_CASH
@@ -252,7 +252,7 @@ def _execute(
 def _reference_at_open(book: Book, rules: Rules, order: int, price: float) -> float:
     """Return the price at which an order executes at the open; NaN where it does not."""
     orders = book.orders
-    kind, side = orders[order].type, int(orders[order].side)
+    kind, side = orders[order].type, orders[order].side
     if kind == MARKET:
         return price if rules.timing == NEXT_OPEN else np.nan
     if kind >= STOP and orders[order].triggered == 0:
@@ -268,7 +268,7 @@ def _reference_at_open(book: Book, rules: Rules, order: int, price: float) -> fl
 def _reference_in_range(book: Book, order: int, high: float, low: float) -> float:
     """Return the price at which an order executes within the bar; NaN where it does not."""
     orders = book.orders
-    kind, side = orders[order].type, int(orders[order].side)
+    kind, side = orders[order].type, orders[order].side
     if kind == MARKET:
         return np.nan
     if kind >= STOP and orders[order].triggered == 0:

@@ -176,9 +176,7 @@ def _cut(
     """Return what a tripped limit leaves of an increase, `fits` if it resizes; write it down."""
     after = max(fits, 0) if action == RESIZE else 0
     outcome = RESIZED if after > 0 else (HALTING if action == HALT_TRADING else REFUSED)
-    record_event(
-        book, now.row, asked.column, reason, outcome, value, limit, asked.quantity, after
-    )
+    record_event(book, now.row, asked.column, reason, outcome, value, limit, asked.quantity, after)
     halts = action == HALT_TRADING
     return Increase(asked.column, asked.side, asked.reducing, after, reason, halts)
 
@@ -201,9 +199,7 @@ def check_increase(
         book, rules, now, asked, MAX_POSITION, limits.position, limits.position_action, 0
     )
     others = book.sector_gross[now.sectors[asked.column]] - own
-    asked = _bound(
-        book, rules, now, asked, MAX_SECTOR, limits.sector, limits.sector_action, others
-    )
+    asked = _bound(book, rules, now, asked, MAX_SECTOR, limits.sector, limits.sector_action, others)
     others = book.account[0].gross - own
     asked = _bound(
         book, rules, now, asked, MAX_LEVERAGE, limits.leverage, limits.leverage_action, others

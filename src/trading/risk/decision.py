@@ -35,7 +35,7 @@ from trading.execution.matching import (
     sweep_active,
     works,
 )
-from trading.risk.checks import Limits, Moment, check_increase, projected, record_event
+from trading.risk.checks import Increase, Limits, Moment, check_increase, projected, record_event
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -51,7 +51,7 @@ ASKED = np.dtype(
         ("quantity", np.int64),
         ("limit", np.float64),
         ("stop", np.float64),
-        *((name, np.int8) for name in ("kind", "side", "type", "time")),
+        *((name, np.int64) for name in ("kind", "side", "type", "time")),
     ],
     align=True,
 )
@@ -74,6 +74,18 @@ class Bar(NamedTuple):
     volume: FloatArray
     volatility: FloatArray
     dollar_volume: FloatArray
+
+
+class Intent(NamedTuple):
+    """An order before it has a number; fields as in `execution.book.ORDER`."""
+
+    column: int
+    side: int
+    quantity: int
+    type: int
+    time: int
+    limit: float
+    stop: float
 
 
 @inner
@@ -157,37 +169,25 @@ def halt(book: Book, now: Moment) -> None:
 
 
 @inner
-def _add_order(
-    book: Book,
-    row: int,
-    column: int,
-    side: int,
-    quantity: int,
-    kind: int,
-    time: int,
-    limit: float,
-    stop: float,
-    status: int,
-    reason: int,
-) -> int:
+def _add_order(book: Book, row: int, intent: Intent, status: int, reason: int) -> int:
     """Write an order into the ledger; return its number."""
     order = book.account[0].orders
     book.account[0].orders = order + 1
     orders = book.orders
     orders[order].row = row
     orders[order].ended = row if status == REJECTED else -1
-    orders[order].column = column
-    orders[order].side = side
-    orders[order].type = kind
-    orders[order].time = time
+    orders[order].column = intent.column
+    orders[order].side = intent.side
+    orders[order].type = intent.type
+    orders[order].time = intent.time
     orders[order].status = status
     orders[order].reason = reason
     orders[order].triggered = 0
-    orders[order].quantity = quantity
+    orders[order].quantity = intent.quantity
     orders[order].filled = 0
     orders[order].looked_at = -1
-    orders[order].limit = limit
-    orders[order].stop = stop
+    orders[order].limit = intent.limit
+    orders[order].stop = intent.stop
     orders[order].volatility = np.nan
     orders[order].dollar_volume = np.nan
     return int(order)
@@ -217,62 +217,51 @@ def _accept(book: Book, now: Moment, bar: Bar, order: int) -> None:
 
 @inner
 def _submit(
-    book: Book,
-    rules: Rules,
-    limits: Limits,
-    now: Moment,
-    bar: Bar,
-    column: int,
-    side: int,
-    quantity: int,
-    kind: int,
-    time: int,
-    limit: float,
-    stop: float,
+    book: Book, rules: Rules, limits: Limits, now: Moment, bar: Bar, intent: Intent
 ) -> None:
     """Check an order and accept what the limits leave of it."""
+    column, side, quantity = intent.column, intent.side, intent.quantity
     working = book.symbols[column].working_buys if side > 0 else book.symbols[column].working_sells
     standing = book.symbols[column].position + side * working
     reducing = min(quantity, abs(standing)) if side * standing < 0 else 0
-    increase = quantity - reducing
-    cut, halts = 0, False
-    if increase > 0:
-        increase, cut, halts = check_increase(
-            book, rules, limits, now, column, side, reducing, increase
-        )
-    left = reducing + increase
-    status = ACCEPTED if left > 0 else REJECTED
-    size = left if left > 0 else quantity
-    order = _add_order(book, now.row, column, side, size, kind, time, limit, stop, status, cut)
-    if left > 0:
+    increase = Increase(column, side, reducing, quantity - reducing, 0, False)
+    if increase.quantity > 0:
+        increase = check_increase(book, rules, limits, now, increase)
+    left = reducing + increase.quantity
+    if left == 0:
+        _add_order(book, now.row, intent, REJECTED, increase.reason)
+    else:
+        kept = Intent(column, side, left, intent.type, intent.time, intent.limit, intent.stop)
+        order = _add_order(book, now.row, kept, ACCEPTED, increase.reason)
         _accept(book, now, bar, order)
-    if halts:
+    if increase.halts:
         halt(book, now)
 
 
 @inner
 def _reject(book: Book, rules: Rules, now: Moment, asked: Records, at: int, reason: int) -> None:
     """Write down an instruction that cannot be followed at all."""
+    column = asked[at].column
     if asked[at].kind == TARGET:
-        _cancel_symbol(book, now, asked[at].column, SUPERSEDED)
+        _cancel_symbol(book, now, column, SUPERSEDED)
         side = 1 if asked[at].weight > 0.0 else -1
-        kind, time = rules.order_type, rules.order_time
-        quantity, limit, stop = 0, np.nan, np.nan
+        intent = Intent(column, side, 0, rules.order_type, rules.order_time, np.nan, np.nan)
     else:
-        side, kind, time = asked[at].side, asked[at].type, asked[at].time
-        quantity, limit, stop = asked[at].quantity, asked[at].limit, asked[at].stop
-    _add_order(
-        book,
-        now.row,
+        intent = _ordered(asked, at, asked[at].quantity)
+    _add_order(book, now.row, intent, REJECTED, reason)
+
+
+@inner
+def _ordered(asked: Records, at: int, quantity: int) -> Intent:
+    """Return the order that an instruction names."""
+    return Intent(
         asked[at].column,
-        side,
+        asked[at].side,
         quantity,
-        kind,
-        time,
-        limit,
-        stop,
-        REJECTED,
-        reason,
+        asked[at].type,
+        asked[at].time,
+        asked[at].limit,
+        asked[at].stop,
     )
 
 
@@ -301,18 +290,15 @@ def _follow(
     change: int,
 ) -> None:
     """Turn a target or an order into an order of the market."""
-    column = asked[at].column
     if asked[at].kind == TARGET:
+        column, side = asked[at].column, 1 if change > 0 else -1
         _cancel_symbol(book, now, column, SUPERSEDED)
-        side, quantity = (1 if change > 0 else -1), abs(change)
-        kind, time = rules.order_type, rules.order_time
         limit, stop = _policy_prices(rules, now.closes[column], side)
+        intent = Intent(column, side, abs(change), rules.order_type, rules.order_time, limit, stop)
     else:
-        side, quantity = int(asked[at].side), (asked[at].quantity // rules.lot) * rules.lot
-        kind, time = int(asked[at].type), int(asked[at].time)
-        limit, stop = asked[at].limit, asked[at].stop
-    if quantity > 0:
-        _submit(book, rules, limits, now, bar, column, side, quantity, kind, time, limit, stop)
+        intent = _ordered(asked, at, (asked[at].quantity // rules.lot) * rules.lot)
+    if intent.quantity > 0:
+        _submit(book, rules, limits, now, bar, intent)
 
 
 @inner
@@ -347,19 +333,8 @@ def _protect(book: Book, limits: Limits, now: Moment, bar: Bar) -> None:
             continue
         _cancel_symbol(book, now, column, SUPERSEDED)
         side = -1 if held > 0 else 1
-        order = _add_order(
-            book,
-            now.row,
-            column,
-            side,
-            abs(held),
-            MARKET,
-            DAY,
-            np.nan,
-            np.nan,
-            ACCEPTED,
-            reason,
-        )
+        intent = Intent(column, side, abs(held), MARKET, DAY, np.nan, np.nan)
+        order = _add_order(book, now.row, intent, ACCEPTED, reason)
         _accept(book, now, bar, order)
         record_event(book, now.row, column, reason, EXIT, gain, limit, abs(held), abs(held))
 
