@@ -50,7 +50,7 @@ class ProviderUnavailable(ProviderError):
 
 
 class ProviderRefused(ProviderError):
-    """This provider does not have it, or will not give it now: ask the next one."""
+    """The provider does not have it, or will not give it now: ask the next one."""
 
 
 class ProviderStopped(ProviderError):

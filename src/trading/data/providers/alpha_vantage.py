@@ -21,6 +21,7 @@ from trading.data.providers.answers import (
     decode_json,
     malformed,
     require_mapping,
+    require_sessions,
 )
 from trading.data.providers.client import Answer, KeyPlacement
 from trading.data.providers.failures import (
@@ -162,8 +163,7 @@ def read_daily_adjusted(body: Any, symbol: str, sessions: SessionArray) -> Vendo
     }
     splits = as_numbers([_labelled(row, "split coefficient") for row in rows])
     dividends = as_numbers([_labelled(row, "dividend amount") for row in rows])
-    if not np.isin(days, sessions).any():
-        raise malformed("alpha_vantage", what, "none of its days is a session that was asked for")
+    require_sessions(days, sessions, "alpha_vantage", what)
     factor = _later_splits(splits)
     for field in ("open", "high", "low", "close"):
         columns[field] = columns[field] / factor

@@ -11,6 +11,7 @@ import pandas as pd
 
 from trading.data.providers.client import Answer
 from trading.data.providers.failures import MalformedAnswer, quoted
+from trading.market.calendar import FIRST_DAY, LAST_DAY, sessions_between
 from trading.market.panel import FloatArray, SessionArray
 
 NOT_A_DAY: Final = np.datetime64("NaT", "D")
@@ -18,6 +19,9 @@ NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 ISO_DAY: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 # Stamps beyond the year 2100 or before 1900 are not of a market.
 STAMP_SECONDS: Final = (-2_208_988_800.0, 4_102_444_800.0)
+
+# With more than this share of an answer's rows of a wrong day, the whole answer is doubted.
+WRONG_DAY_SHARE: Final = 0.02
 
 
 class _Refused(ValueError):
@@ -80,6 +84,22 @@ def require_rows(value: Any, provider: str, what: str) -> list[Mapping[str, Any]
 def malformed(provider: str, what: str, reason: str) -> MalformedAnswer:
     """Return the error for an answer that is not what the service sends."""
     return MalformedAnswer(f"{provider} sent something else for {what}: {reason}; try again")
+
+
+def require_sessions(days: SessionArray, wanted: SessionArray, provider: str, what: str) -> None:
+    """Raise `MalformedAnswer` unless an answer's days are sessions, some of them `wanted`.
+
+    A series whose days were moved (by a day, by a time zone) has weekends and holidays in it; a few
+    may be the service's own mistakes, and are left out row by row.
+    """
+    if not np.isin(days, wanted).any():
+        raise malformed(provider, what, "none of its days is a session that was asked for")
+    first = np.datetime64(FIRST_DAY, "D")
+    known = days[~np.isnat(days) & (days >= first) & (days <= np.datetime64(LAST_DAY, "D"))]
+    low, high = known.min().astype(object), known.max().astype(object)
+    strange = int(np.count_nonzero(~np.isin(known, sessions_between(low, high))))
+    if strange > WRONG_DAY_SHARE * len(known):
+        raise malformed(provider, what, f"{strange:,} of its {len(known):,} days are no sessions")
 
 
 def _kind(value: Any) -> str:

@@ -11,8 +11,6 @@ from datetime import date
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
-import numpy as np
-
 from trading.config import ProviderName
 from trading.data.providers.answers import (
     as_days,
@@ -23,6 +21,7 @@ from trading.data.providers.answers import (
     malformed,
     require_mapping,
     require_rows,
+    require_sessions,
 )
 from trading.data.providers.client import Answer, KeyPlacement
 from trading.data.providers.failures import quoted
@@ -123,8 +122,7 @@ def read_chart(body: Any, symbol: str, sessions: SessionArray) -> VendorBars:
     if any("minute" in row for row in rows):
         raise malformed("iex", what, "its rows are of minutes, not of days")
     days = as_days([row.get("date") for row in rows])
-    if not np.isin(days, sessions).any():
-        raise malformed("iex", what, "none of its rows is of a session that was asked for")
+    require_sessions(days, sessions, "iex", what)
     fields = ("open", "high", "low", "close", "volume")
     values = {field: as_numbers([row.get(field) for row in rows]) for field in fields}
     values["adjusted_close"] = as_numbers([row.get("fClose") for row in rows])

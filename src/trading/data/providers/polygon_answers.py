@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 
 from trading.data.providers.answers import (
+    WRONG_DAY_SHARE,
     as_day,
     as_number,
     as_numbers,
@@ -23,6 +24,7 @@ from trading.data.providers.answers import (
     malformed,
     require_mapping,
     require_rows,
+    require_sessions,
 )
 from trading.data.providers.failures import quoted
 from trading.data.providers.vendor_bars import VendorBars
@@ -33,9 +35,7 @@ from trading.market.panel import SessionArray
 FIELD_KEYS: Final = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
 ZONE: Final = "America/New_York"
 # Common shares, their classes and units of plain spelling; preferred shares have a lower-case p.
-PLAIN_TICKER: Final = re.compile(r"[A-Z]{1,6}(\.[A-Z]{1,2})?")
-# With more than this share of an answer's rows of another day, the whole answer is doubted.
-WRONG_DAY_SHARE: Final = 0.02
+PLAIN_TICKER: Final = re.compile(r"[A-Z][A-Z0-9]{0,9}(\.[A-Z]{1,2})?")
 REGULAR_DIVIDENDS: Final = frozenset({"CD", "SC", "LT", "ST"})
 
 
@@ -93,8 +93,7 @@ def read_aggregates(body: Any, symbol: str, sessions: SessionArray) -> VendorBar
     if not rows:
         raise ProviderRefused(f"polygon has no bar of {symbol} in that time")
     bars = _vendor_bars(rows, [symbol] * len(rows))
-    if not np.isin(bars.day, sessions).any():
-        raise malformed("polygon", what, "none of its rows is of a session that was asked for")
+    require_sessions(bars.day, sessions, "polygon", what)
     return bars
 
 

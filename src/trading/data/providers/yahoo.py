@@ -22,6 +22,7 @@ from trading.data.providers.answers import (
     local_days,
     malformed,
     require_mapping,
+    require_sessions,
 )
 from trading.data.providers.client import Answer, KeyPlacement
 from trading.data.providers.failures import MalformedAnswer, quoted
@@ -164,8 +165,7 @@ def read_chart(body: Any, symbol: str, sessions: SessionArray) -> VendorBars:
     kept = traded.any(axis=0)
     if not kept.any():
         raise ProviderRefused(f"yahoo has no bar of {symbol} in that time")
-    if not np.isin(days[kept], sessions).any():
-        raise malformed("yahoo", what, "none of its rows is of a session that was asked for")
+    require_sessions(days[kept], sessions, "yahoo", what)
     actions = _events(symbol, result.get("events"))
     return one_symbol(symbol, days[kept], {f: v[kept] for f, v in values.items()}, actions)
 
