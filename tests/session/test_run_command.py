@@ -187,6 +187,9 @@ def test_the_command_is_killed_and_run_again(run: Run, tmp_path: Path) -> None:
     refused = run(*arguments)
     assert refused.code == 1
     assert f"another session (process {process.pid}) runs" in " ".join(refused.err.split())
+    running = run("session", "status", "--json")
+    assert running.code == 0
+    assert running.json["equity"] > 0.0
     process.send_signal(signal.SIGKILL)
     process.wait()
     answer = run(*arguments)

@@ -1,11 +1,13 @@
 """What a session has done, read from its home: the tables that a backtest's result has, too."""
 
+import json
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from trading.errors import SessionError
+from trading.errors import ConflictError, SessionError
 from trading.execution.journal import Journal
 from trading.execution.lifecycle import OrderRecord
 from trading.execution.order_state import OrderState
@@ -44,7 +46,7 @@ FILL_COLUMNS = (
 
 
 class SessionLedger:
-    """The orders, fills and account of a session that does not run at the moment.
+    """The orders, fills and account of a session, as far as they are on the disk.
 
     Attributes
     ----------
@@ -56,8 +58,8 @@ class SessionLedger:
     ------
     SessionError
         No session was ever started here.
-    ConflictError
-        One runs here; it holds the journal.
+    StoreError
+        The journal is damaged.
     """
 
     def __init__(self, home: SessionHome) -> None:
@@ -72,8 +74,7 @@ class SessionLedger:
             self._curve = store.curve()
             self._events = store.risk_events()
             self.commands = tuple(kind for _, kind in store.commands())
-        with Journal(home.journal_file) as journal:
-            self.books = OrderState.recovered(journal.entries)
+        self.books = OrderState.recovered(_entries(home.journal_file))
 
     @property
     def curve(self) -> pd.DataFrame:
@@ -154,6 +155,17 @@ def _order(planned: PlannedOrder, record: OrderRecord | None) -> dict[str, Any]:
         "filled_quantity": filled,
         "reason": reason,
     }
+
+
+def _entries(path: Path) -> list[dict[str, Any]]:
+    """Return the entries of the order manager's journal, which a session may be writing to."""
+    try:
+        with Journal(path) as journal:
+            return list(journal.entries)
+    except ConflictError:
+        # The writer holds the file; a line that it has not finished has no line end.
+        whole, _, _ = path.read_bytes().rpartition(b"\n")
+        return [json.loads(line)["entry"] for line in whole.splitlines()]
 
 
 def known_symbols(home: SessionHome) -> tuple[str, ...]:
