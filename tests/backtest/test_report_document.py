@@ -69,7 +69,7 @@ def test_every_table_is_written_and_reads_back(tmp_path: Path) -> None:
     names = {file.name for file in files}
     assert names == {
         *("trades.csv", "orders.csv", "fills.csv", "closings.csv", "risk_events.csv"),
-        *("positions.csv", "equity.csv"),
+        *("positions.csv", "events.csv", "equity.csv"),
     }
     _same(result, files[0].parent)
 

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from trading.backtest.engine import Sleeve, backtest
 from trading.backtest.lookahead import check_lookahead
+from trading.backtest.replay import compile_engine, is_compiled
 from trading.backtest.report.description import RunDescription
 from trading.backtest.report.document import make_document
 from trading.backtest.report.evidence import Evidence
@@ -49,6 +50,8 @@ from trading.config import Settings, load_settings
 from trading.errors import ConfigurationError, RiskError, StoreError, StrategyError
 from trading.risk.sizing import PositionSizer, build_sizer
 from trading.risk.sizing.fixed_fraction import FixedFraction, FixedFractionParameters
+
+COMPILING = "compiling the engine: half a minute, once on a machine and for a version"
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +117,7 @@ def run_backtest(options: BacktestOptions) -> int:
 
 def _run(request: Request, sleeves: Sequence[Sleeve], market: Market) -> int:
     options, made_at = request.options, datetime.now(UTC)
-    with console.status("running the backtest"):
+    with console.status("running the backtest" if is_compiled() else COMPILING):
         result = backtest(sleeves, market.feed, request.settings, start=market.start)
     evidence = Evidence.of(result, market.benchmark)
     run = _describe(market, sleeves, request.settings)
@@ -170,6 +173,10 @@ def _sweep(request: Request) -> int:
         same = (job.strategy.name, job.strategy.version, sorted(job.fixed.items()))
         run = run_id(market.feed, *same, request.settings.model_dump_json(), market.start)
         log = SweepLog(options.results, run)
+    if not is_compiled():
+        # Once here, instead of in every worker at the same time.
+        with console.status(COMPILING):
+            compile_engine()
     with _progress(f"sweep of {strategy.strategy_id}") as tell:
         result = run_sweep(
             job, points, jobs=options.jobs, engine=options.engine, log=log, progress=tell

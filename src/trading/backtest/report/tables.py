@@ -1,4 +1,4 @@
-"""The ledger as CSV: trades, orders, fills, closings, risk events, positions and the curve."""
+"""The ledger as CSV: trades, orders, fills, closings, positions, every event, the curve."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pandas as pd
 from trading.backtest.report.evidence import Evidence
 from trading.backtest.result import BacktestResult
 
-LEDGER = ("trades", "orders", "fills", "closings", "risk_events", "positions")
+LEDGER = ("trades", "orders", "fills", "closings", "risk_events", "positions", "events")
 
 
 def curve_table(evidence: Evidence) -> pd.DataFrame:
