@@ -7,7 +7,7 @@ UV     := UV_FIND_LINKS="$(PIP_FIND_LINKS)" $(BIN)/uv
 READY  := $(VENV)/.ready-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 ARGS   ?=
 
-.PHONY: month up setup browser check test soak lint lock clean
+.PHONY: month up setup packages engine check test soak lint lock clean
 
 month: setup
 	@$(BIN)/trading month $(ARGS) || { code=$$?; [ $$code -eq 3 ] || exit $$code; }
@@ -25,21 +25,30 @@ $(READY):
 	$(UV) pip install --quiet --no-deps --editable .
 	@rm -f $(VENV)/.ready-* && touch $@
 
-browser:
-	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
+# What the tests need beside Python: a browser to look at pages, the servers that bars are stored in.
+packages:
+	@missing=""; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	test -z "$$missing" || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; }
+
+# Compiled once, here, the engine is found by every process of the tests.
+engine: setup
+	@$(BIN)/python -c "from trading.backtest.replay import compile_engine; compile_engine()"
 
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-check: lint
+check: lint engine packages
 	$(BIN)/pytest -m "not slow and not soak" -n 2
 
-test: lint browser
+test: lint engine packages
 	$(BIN)/pytest -m "not soak" -n 2 --cov --cov-report=term
 
-soak: setup
+soak: engine packages
 	$(BIN)/pytest -m soak
 
 lock: setup
