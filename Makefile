@@ -6,6 +6,7 @@ BIN    := $(VENV)/bin
 UV     := UV_FIND_LINKS="$(PIP_FIND_LINKS)" $(BIN)/uv
 READY  := $(VENV)/.ready-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 ARGS   ?=
+SUDO   := $(shell [ $$(id -u) = 0 ] || command -v sudo)
 
 .PHONY: month up setup packages engine check test soak lint lock clean
 
@@ -31,7 +32,7 @@ packages:
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
 	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
-	test -z "$$missing" || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; }
+	test -z "$$missing" || { $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; }
 
 # Compiled once, here, the engine is found by every process of the tests.
 engine: setup
