@@ -12,6 +12,7 @@ from rich.markup import escape
 from typer.exceptions import TyperException
 
 from trading import __version__
+from trading.cli import data as data_command
 from trading.cli import inspect, month, serve, strategies
 from trading.cli.backtest import backtest_command
 from trading.cli.crash import keep_traceback, unexpected
@@ -29,6 +30,7 @@ app = typer.Typer(
 config_app = typer.Typer(help="Show, check and document the configuration.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(strategies.app, name="strategies")
+app.add_typer(data_command.app, name="data")
 app.add_typer(session_app, name="session")
 app.command("backtest")(backtest_command)
 app.command("run")(run_command)

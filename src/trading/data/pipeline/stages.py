@@ -42,9 +42,11 @@ class Batch:
 
 
 class Stage(Protocol):
-    """One step: a pure function of the batch; `name` is a short word for it."""
+    """One step: a pure function of the batch."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """A short word for it."""
 
     def __call__(self, batch: Batch) -> Batch:
         """Return the batch one step further; raises `DataError` when it cannot go on."""
@@ -59,6 +61,7 @@ class Validate:
     name: str = "validate"
 
     def __call__(self, batch: Batch) -> Batch:
+        """Return the batch with the findings on its raw rows."""
         found = check_rows(batch.raw.rows, today=self.today, settings=self.settings)
         return replace(batch, findings=tuple(found), actions=batch.raw.actions)
 
@@ -72,6 +75,7 @@ class Normalise:
     name: str = "normalise"
 
     def __call__(self, batch: Batch) -> Batch:
+        """Return the batch with clean bars and the account of the cleaning."""
         bars, report = clean_bars(
             batch.raw.rows, source=batch.raw.source, today=self.today, settings=self.settings
         )
@@ -85,6 +89,7 @@ class Adjust:
     name: str = "adjust"
 
     def __call__(self, batch: Batch) -> Batch:
+        """Return the batch with adjusted bars."""
         if not batch.raw.traded:
             return batch
         return replace(batch, bars=adjust_bars(batch.bars, batch.actions))
@@ -98,6 +103,7 @@ class Mend:
     name: str = "mend"
 
     def __call__(self, batch: Batch) -> Batch:
+        """Return the batch with repaired bars and actions, and the record."""
         done = repair_bars(batch.bars, batch.actions, self.settings.data.quality)
         return replace(batch, bars=done.bars, actions=done.actions, repaired=done)
 
@@ -109,6 +115,7 @@ class Enrich:
     name: str = "enrich"
 
     def __call__(self, batch: Batch) -> Batch:
+        """Return the batch with its reference table."""
         return replace(batch, reference=_reference(batch))
 
 
@@ -120,6 +127,7 @@ class Judge:
     name: str = "judge"
 
     def __call__(self, batch: Batch) -> Batch:
+        """Return the batch with its quality report."""
         quality = check_bars(
             batch.bars,
             batch.actions,

@@ -135,6 +135,13 @@ def check_bars(
     )
 
 
+def refused(source: str, *, rows: int, findings: Sequence[Finding], reason: str) -> HistoryReport:
+    """Return the report on rows that the cleaning refused: the verdict is fail, for that reason."""
+    return HistoryReport(
+        source, rows, 0, 0, None, None, QualityVerdict.FAIL, (reason,), tuple(findings)
+    )
+
+
 def _displacements(series: BarSeries, displaced: Sequence[Displacement]) -> list[Finding]:
     found = []
     for kind, what in (
