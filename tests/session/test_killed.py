@@ -154,6 +154,7 @@ def check(
         assert without_numbers(home) == told
 
 
+@pytest.mark.slow
 def test_killed_at_a_few_moments(
     expected: BacktestResult,
     undisturbed: tuple[int, list[str]],
