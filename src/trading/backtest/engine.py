@@ -11,7 +11,7 @@ from trading.backtest.instructions import Instructions
 from trading.backtest.replay import replay
 from trading.backtest.result import BacktestResult, StrategyRecord
 from trading.backtest.settings import BacktestSettings
-from trading.errors import ConfigurationError, DataError
+from trading.errors import ConfigurationError
 from trading.risk.allocation import SleeveTargets, combine
 from trading.risk.sizing import PositionSizer
 from trading.strategy.base import BaseStrategy
@@ -48,9 +48,9 @@ async def run(
     Parameters
     ----------
     sleeves : their ids differ, their fractions sum to at most 1
-    start : the first bar on which anything is decided; those before it are history for strategies
-        and sizers, and the result begins with it
-    resets : bars, counted from `start`, on which the drawdown breaker is reset by hand
+    start : the first bar on which anything is decided; those before it are history for
+        strategies, sizers and limits, and the result begins with it
+    resets : bars of the feed on which the drawdown breaker is reset by hand
 
     Raises
     ------
@@ -63,9 +63,6 @@ async def run(
         on, and the failure stands in the result.
     """
     _require_sleeves(sleeves)
-    bars = len(feed.data.timestamps)
-    if bars and not 0 <= start < bars:
-        raise DataError(f"the run is to begin at bar {start} of {bars}; give it later bars")
     runner = runner or StrategyRunner()
     targets, failures = [], []
     for sleeve in sleeves:
@@ -79,10 +76,11 @@ async def run(
         targets.append(SleeveTargets(strategy.strategy_id, sized, sleeve.fraction))
     merged = combine(targets)
     return replay(
-        feed.since(start),
-        Instructions.targets(merged.rows - start, merged.columns, merged.weights),
+        feed,
+        Instructions.targets(merged.rows, merged.columns, merged.weights),
         settings.execution,
         settings.risk,
+        start=start,
         resets=resets,
         settings=settings,
         strategies=tuple(StrategyRecord.of(one.strategy, one.fraction) for one in sleeves),

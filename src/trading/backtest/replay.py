@@ -32,6 +32,7 @@ def replay(
     execution: ExecutionSettings,
     risk: RiskSettings,
     *,
+    start: int = 0,
     resets: Sequence[int] = (),
     settings: BacktestSettings | None = None,
     strategies: tuple[StrategyRecord, ...] = (),
@@ -42,6 +43,7 @@ def replay(
     Parameters
     ----------
     instructions : columns count the feed's symbols, rows its bars
+    start : the first row that is run; those before it are history, the result begins with it
     resets : rows on which the drawdown breaker is reset by hand
     settings, strategies, failures : what the result says it was run with
 
@@ -58,24 +60,44 @@ def replay(
         symbols
     ):
         raise DataError(f"an instruction names a column outside the {symbols} symbols")
-    outside = [row for row in resets if not 0 <= row < bars]
+    if bars and not 0 <= start < bars:
+        raise DataError(f"the run is to begin at bar {start} of {bars}; give it later bars")
+    outside = [row for row in resets if not start <= row < bars]
     if outside:
-        raise DataError(f"the reset of row {outside[0]} lies outside the {bars} bars of the run")
+        raise DataError(f"the reset of row {outside[0]} lies outside the run's bars")
+    if len(instructions) and instructions.rows[0] < start:
+        raise DataError(f"an instruction of bar {instructions.rows[0]} comes before the start")
     tape = _tape(feed, rules, limits, instructions.offsets(bars), resets)
     sectors = int(feed.sector_codes.max(initial=0)) + 1
     expected = 1024 + len(instructions) + 4 * symbols
     book = new_book(symbols, sectors, int(execution.initial_cash * MICRO), expected)
     curve = Curve(*(np.zeros(bars, dtype=np.int64) for _ in range(4)))
-    book = _run(book, rules, limits, tape, _asked(instructions), curve)
+    book = _run(book, rules, limits, tape, _asked(instructions), curve, start)
     _require_bounded(curve, feed)
     return BacktestResult(
-        feed=feed,
+        feed=feed.since(start),
         settings=settings or BacktestSettings(execution=execution, risk=risk),
         strategies=strategies,
-        book=book,
-        curve=curve,
+        book=_counted_from(book, start),
+        curve=Curve(*(column[start:] for column in curve)),
         failures=failures,
     )
+
+
+def _counted_from(book: Book, start: int) -> Book:
+    """Return the book with the rows of its ledger counted from `start`."""
+    if start:
+        book.account["row"] -= start
+        for table, names in (
+            (book.orders, ("row", "ended", "looked_at")),
+            (book.fills, ("row",)),
+            (book.closings, ("row",)),
+            (book.events, ("row",)),
+            (book.symbols, ("traded_row",)),
+        ):
+            for name in names:
+                table[name][table[name] >= 0] -= start
+    return book
 
 
 def _require_bounded(curve: Curve, feed: BarFeed) -> None:
@@ -105,9 +127,15 @@ def compile_engine() -> None:
 
 
 def _run(
-    book: Book, rules: Rules, limits: Limits, tape: Tape, asked: Records, curve: Curve
+    book: Book,
+    rules: Rules,
+    limits: Limits,
+    tape: Tape,
+    asked: Records,
+    curve: Curve,
+    start: int,
 ) -> Book:
-    row, bars = 0, len(tape.first)
+    row, bars = start, len(tape.first)
     while True:
         row = run_rows(book, rules, limits, tape, asked, curve, row, bars)
         if row == bars:

@@ -39,6 +39,10 @@ def backtest_command(
         str | None,
         typer.Option(help="A file of bars (FILE or FILE:SYMBOL) or a symbol of the bars."),
     ] = None,
+    sectors: Annotated[
+        Path | None,
+        typer.Option(help="CSV with the columns symbol and sector, for risk.max_sector."),
+    ] = None,
     fill: Annotated[
         str | None, typer.Option(help="next_open (default), next_close or same_close.")
     ] = None,
@@ -93,6 +97,7 @@ def backtest_command(
         bars=tuple(bars or ()),
         interval=read_interval(interval),
         benchmark=benchmark,
+        sectors=sectors,
         fill=fill,
         cash=cash,
         sizer=sizer,

@@ -1,7 +1,7 @@
 """The market of a backtest: bars from files or simulated, the universe, the benchmark."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from trading.backtest.metrics import SESSIONS_PER_YEAR
 from trading.backtest.report.curves import BenchmarkReturns
 from trading.cli.backtest_options import BacktestOptions
 from trading.cli.backtest_universe import Universe, read_universe
+from trading.cli.sectors import read_sectors
 from trading.config import Settings
 from trading.data.benchmark import load_benchmark
 from trading.data.columns import match_columns
@@ -23,6 +24,7 @@ from trading.market.bars import BAR_COLUMNS, BarInterval, CorporateActionType
 from trading.market.calendar import FIRST_DAY, today
 from trading.market.market_data import MarketData
 from trading.market.panel import Panel
+from trading.risk.settings import RiskSettings
 
 RANKING_SESSIONS = 63
 STALE_SESSIONS = 5
@@ -53,7 +55,9 @@ class Market:
     warnings: tuple[str, ...]
 
 
-def load_market(options: BacktestOptions, settings: Settings, lookback: int) -> Market:
+def load_market(
+    options: BacktestOptions, settings: Settings, risk: RiskSettings, lookback: int
+) -> Market:
     """Read the bars that the options name.
 
     Parameters
@@ -70,9 +74,12 @@ def load_market(options: BacktestOptions, settings: Settings, lookback: int) -> 
     if options.first and options.last and options.first > options.last:
         raise ConfigurationError(f"--from {options.first} lies after --to {options.last}")
     universe = read_universe(options.universe)
+    sectors = read_sectors(options.sectors, risk)
     if options.interval is BarInterval.DAY:
-        return _daily(options, settings, universe, lookback)
-    return _intraday(options, universe, lookback)
+        market = _daily(options, settings, universe, lookback)
+    else:
+        market = _intraday(options, universe, lookback)
+    return replace(market, feed=replace(market.feed, sectors=sectors)) if sectors else market
 
 
 def _daily(

@@ -33,6 +33,7 @@ class BacktestOptions:
     bars: tuple[Path, ...] = ()
     interval: BarInterval = BarInterval.DAY
     benchmark: str | None = None
+    sectors: Path | None = None
     fill: str | None = None
     cash: float | None = None
     sizer: str | None = None

@@ -249,7 +249,7 @@ def _longest_lookback(
 
 def _load(request: Request, lookback: int) -> Market:
     with console.status("reading bars" if request.options.bars else "simulating a market"):
-        return load_market(request.options, request.general, lookback)
+        return load_market(request.options, request.general, request.settings.risk, lookback)
 
 
 def _describe(
