@@ -40,7 +40,7 @@ def check_coverage(
     place = np.searchsorted(calendar, series.day)
     found = [
         _missing_sessions(series, calendar),
-        *_gaps(series, place),
+        *_gaps(series),
         *_low_coverage(series, calendar, place, settings),
         _ended(series, calendar, place, actions),
         _doubles(series),
@@ -78,7 +78,9 @@ def _missing_sessions(series: BarSeries, calendar: SessionArray) -> Finding | No
     )
 
 
-def _gaps(series: BarSeries, place: np.ndarray) -> list[Finding | None]:
+def _gaps(series: BarSeries) -> list[Finding | None]:
+    """Find gaps by the sessions that others have; one that nobody has is a missing session."""
+    place = np.unique(series.day, return_inverse=True)[1]
     ahead = np.diff(place, prepend=place[:1]) - 1
     ahead[series.first_rows] = 0
     rows = np.flatnonzero(ahead > 0)
