@@ -13,7 +13,7 @@ SOURCE = ROOT / "src" / "trading"
 OUTSIDE = {"functions", "stacks", "localcloud", "streamlit_app"}
 HEAVY = ["torch", "stable_baselines3", "finrl", "streamlit", "gymnasium", "numba"]
 LAYERS = [
-    {"errors", "market", "config", "logs", "compiled"},
+    {"errors", "market", "config", "logs", "compiled", "process_lock"},
     {"data"},
     {"universe"},
     {"features"},

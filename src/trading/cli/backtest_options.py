@@ -10,10 +10,11 @@ from typing import Any, cast
 import yaml
 from pydantic import ValidationError
 
-from trading.backtest.settings import BacktestSettings
+from trading.backtest.settings import BacktestSettings, SizerSettings
 from trading.backtest.sweep import SweepEngine
 from trading.errors import ConfigurationError, StrategyError
 from trading.market.bars import BarInterval
+from trading.risk.sizing.fixed_fraction import FixedFraction, FixedFractionParameters
 from trading.strategy.base import BaseStrategy
 from trading.strategy.registry import strategy_class
 
@@ -248,3 +249,14 @@ def read_interval(name: str) -> BarInterval:
     except ValueError:
         known = ", ".join(BarInterval)
         raise ConfigurationError(f"--interval {name}: expected one of {known}") from None
+
+
+def spread_over(sizer: SizerSettings, names: int) -> SizerSettings:
+    """Return a fraction of 1/N a name where nobody chose another.
+
+    Among many names the sizer's own default would spend all money on the first few.
+    """
+    default = FixedFractionParameters().fraction
+    if sizer.name != FixedFraction.name or sizer.parameters or names * default <= 1.0:
+        return sizer
+    return sizer.model_copy(update={"parameters": {"fraction": 1.0 / names}})

@@ -43,13 +43,13 @@ from trading.cli.backtest_options import (
     read_settings,
     read_strategies,
     split_settings,
+    spread_over,
 )
 from trading.cli.backtest_summary import print_lookahead, print_summary, print_sweep
 from trading.cli.output import DONE, FAILED, NOTHING_TO_DO, console, print_json
 from trading.config import Settings, load_settings
 from trading.errors import ConfigurationError, RiskError, StoreError, StrategyError
 from trading.risk.sizing import PositionSizer, build_sizer
-from trading.risk.sizing.fixed_fraction import FixedFraction, FixedFractionParameters
 
 COMPILING = "compiling the engine: half a minute, once on a machine and for a version"
 
@@ -82,15 +82,8 @@ class Request:
             raise ConfigurationError(str(error)) from error
 
     def spread_over(self, market: Market) -> "Request":
-        """Return the request with a fraction of 1/N a name where nobody chose another.
-
-        Among many names the sizer's own default would spend all money on the first few.
-        """
-        sizer, names = self.settings.sizer, len(market.feed.data.symbols)
-        default = FixedFractionParameters().fraction
-        if sizer.name != FixedFraction.name or sizer.parameters or names * default <= 1.0:
-            return self
-        fair = sizer.model_copy(update={"parameters": {"fraction": 1.0 / names}})
+        """Return the request with a sizer for this many names, see `spread_over`."""
+        fair = spread_over(self.settings.sizer, len(market.feed.data.symbols))
         return replace(self, settings=self.settings.model_copy(update={"sizer": fair}))
 
     def sleeves(self) -> list[Sleeve]:

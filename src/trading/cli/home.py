@@ -1,6 +1,5 @@
 """The folder in which the embedded cloud keeps its data between commands."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from trading.errors import MonthError
+from trading.process_lock import process_lock
 
 Market = Literal["simulated", "real"]
 
@@ -35,26 +35,8 @@ class Home:
         Raises `MonthError` when one runs here, or the home cannot be written. The lock goes with
         the process that holds it, however it ends.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / "month.lock").open("a+", encoding="utf-8")
-        except OSError as error:
-            raise MonthError(
-                f"the home {self.path} cannot be written ({error.strerror});"
-                " choose another with TRADING_HOME"
-            ) from error
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                lock.seek(0)
-                raise MonthError(
-                    f"another `trading month` (process {lock.read().strip() or 'unknown'}) runs on"
-                    f" {self.path}; wait for it, or choose another home with TRADING_HOME"
-                ) from error
-            lock.truncate(0)
-            lock.write(str(os.getpid()))
-            lock.flush()
+        lock = self.path / "month.lock"
+        with process_lock(lock, "`trading month`", MonthError, "TRADING_HOME"):
             yield
 
     def remember(self, market: Market) -> None:

@@ -52,6 +52,10 @@ def run_command(
         typer.Option(help="Stay, and look for new bars every so many minutes."),
     ] = None,
     home: HomeOption = None,
+    sectors: Annotated[
+        Path | None,
+        typer.Option(help="CSV with the columns symbol and sector, for risk.max_sector."),
+    ] = None,
     params: Annotated[
         list[str] | None,
         typer.Option("--param", help="name=value, or strategy.name=value; may be repeated."),
@@ -85,6 +89,7 @@ def run_command(
         speed=speed,
         every=every,
         home=home,
+        sectors=sectors,
         params=tuple(params or ()),
         sizer=sizer,
         sizer_params=tuple(sizer_params or ()),

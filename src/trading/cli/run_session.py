@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,10 +16,12 @@ from trading.cli.backtest_options import (
     nested,
     read_assignments,
     read_strategies,
+    spread_over,
 )
 from trading.cli.backtest_universe import read_universe
 from trading.cli.home import Home
 from trading.cli.output import DONE, NOTHING_TO_DO, console, print_json
+from trading.cli.sectors import read_sectors
 from trading.cli.session_status import print_status, status_of
 from trading.config import Settings, load_settings
 from trading.data.providers import open_provider
@@ -30,7 +32,6 @@ from trading.market.bars import BarInterval
 from trading.market.calendar import FIRST_DAY
 from trading.market.panel import Panel
 from trading.risk.sizing import build_sizer
-from trading.risk.sizing.fixed_fraction import FixedFraction, FixedFractionParameters
 from trading.session.clock import Clock, ReplayClock, SystemClock
 from trading.session.home import SessionHome
 from trading.session.intraday import IntradaySource
@@ -59,6 +60,7 @@ class RunOptions:
     speed: float | None = None
     every: float | None = None
     home: Path | None = None
+    sectors: Path | None = None
     params: tuple[str, ...] = ()
     sizer: str | None = None
     sizer_params: tuple[str, ...] = ()
@@ -79,8 +81,10 @@ def run_session(options: RunOptions) -> int:
     home = session_home(options.home)
     clock: Clock = SystemClock() if options.every is not None else ReplayClock(options.speed)
     with home.locked():
-        source = _source(options, general, clock, home)
-        settings = _spread_over(settings, len(source.symbols))
+        sectors = read_sectors(options.sectors, settings.risk)
+        source = _source(options, general, clock, home, sectors)
+        spread = spread_over(settings.sizer, len(source.symbols))
+        settings = settings.model_copy(update={"sizer": spread})
         sleeves = [Sleeve(one.build(), _sizer(settings), one.fraction) for one in requests]
         exchange = general.data.exchange
 
@@ -177,23 +181,18 @@ def _sizer(settings: SessionSettings) -> Any:
         raise ConfigurationError(str(error)) from error
 
 
-def _spread_over(settings: SessionSettings, names: int) -> SessionSettings:
-    """Return a fraction of 1/N a name where nobody chose another, as `trading backtest` does."""
-    sizer, default = settings.sizer, FixedFractionParameters().fraction
-    if sizer.name != FixedFraction.name or sizer.parameters or names * default <= 1.0:
-        return settings
-    fair = sizer.model_copy(update={"parameters": {"fraction": 1.0 / names}})
-    return settings.model_copy(update={"sizer": fair})
-
-
 def _source(
-    options: RunOptions, general: Settings, clock: Clock, home: SessionHome
+    options: RunOptions,
+    general: Settings,
+    clock: Clock,
+    home: SessionHome,
+    sectors: Mapping[str, str],
 ) -> PolledSource | IntradaySource:
     """Return the source of bars with its universe: the session's own, if it has begun."""
     known = known_symbols(home)
     universe = read_universe(options.universe)
     if options.interval is not BarInterval.DAY:
-        return _intraday_source(options, clock, known or universe.symbols, universe.top)
+        return _intraday_source(options, clock, known or universe.symbols, universe.top, sectors)
     provider = open_provider(general, options.bars)
     source = PolledSource(
         provider,
@@ -201,6 +200,7 @@ def _source(
         start=FIRST_DAY,
         every=_every(options),
         exchange=general.data.exchange,
+        sectors=sectors,
     )
     if known:
         source.restrict(known)
@@ -217,7 +217,11 @@ def _source(
 
 
 def _intraday_source(
-    options: RunOptions, clock: Clock, symbols: Sequence[str] | None, top: int | None
+    options: RunOptions,
+    clock: Clock,
+    symbols: Sequence[str] | None,
+    top: int | None,
+    sectors: Mapping[str, str],
 ) -> IntradaySource:
     if not options.bars or top is not None:
         raise ConfigurationError(
@@ -230,6 +234,7 @@ def _intraday_source(
         interval=options.interval,
         symbols=symbols or None,
         every=_every(options),
+        sectors=sectors,
     )
     if not source.symbols:
         asyncio.run(source.load())

@@ -1,13 +1,12 @@
 """The folder in which a session keeps what it must not lose, and the lock on it."""
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from trading.errors import SessionError
+from trading.process_lock import process_lock
 
 
 @dataclass(frozen=True)
@@ -53,24 +52,5 @@ class SessionHome:
         Raises `SessionError` when one runs here, or the home cannot be written. The lock goes with
         the process that holds it, however it ends.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / "session.lock").open("a+", encoding="utf-8")
-        except OSError as error:
-            raise SessionError(
-                f"the home {self.path} cannot be written ({error.strerror}); choose another "
-                "with --home"
-            ) from error
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                lock.seek(0)
-                raise SessionError(
-                    f"another session (process {lock.read().strip() or 'unknown'}) runs on "
-                    f"{self.path}; stop it first, or choose another home with --home"
-                ) from error
-            lock.truncate(0)
-            lock.write(str(os.getpid()))
-            lock.flush()
+        with process_lock(self.path / "session.lock", "session", SessionError, "--home"):
             yield
