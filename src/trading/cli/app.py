@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from trading import __version__
 from trading.cli import data as data_command
 from trading.cli import inspect, month, serve, strategies
+from trading.cli import universe as universe_command
 from trading.cli.backtest import backtest_command
 from trading.cli.crash import keep_traceback, unexpected
 from trading.cli.output import FAILED, MISUSE, console
@@ -31,6 +32,7 @@ config_app = typer.Typer(help="Show, check and document the configuration.", no_
 app.add_typer(config_app, name="config")
 app.add_typer(strategies.app, name="strategies")
 app.add_typer(data_command.app, name="data")
+app.add_typer(universe_command.app, name="universe")
 app.add_typer(session_app, name="session")
 app.command("backtest")(backtest_command)
 app.command("run")(run_command)

@@ -20,6 +20,8 @@ from trading.errors import DataError
 from trading.market.panel import SessionArray
 from trading.universe.iwv import symbol_key
 
+SYMBOL_COLUMNS = frozenset({"symbol", "ticker"})
+
 
 @dataclass(frozen=True, slots=True)
 class Spell:
@@ -183,3 +185,23 @@ def _joined(spells: Iterable[Spell]) -> list[Spell]:
         else:
             joined.append(spell)
     return joined
+
+
+def read_candidates(file: Path, day: date) -> tuple[str, ...]:
+    """Return the symbols of a file on a day, sorted: a CSV of spells, or a plain list.
+
+    A plain list has a column `Symbol` or `Ticker` and no dates: whoever gives it vouches that it
+    was known on `day`. Raises `DataError` as `read_spells` and `Membership.on` do, and where there
+    is no such column or no symbol.
+    """
+    try:
+        rows = list(csv.DictReader(io.StringIO(file.read_text("utf-8-sig"), newline="")))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file} cannot be read as UTF-8 text: {error}") from error
+    if rows and "start_date" in rows[0]:
+        return read_spells(file).on(day)
+    column = next((n for n in (rows[0] if rows else ()) if n and n.lower() in SYMBOL_COLUMNS), None)
+    symbols = {(row[column] or "").strip() for row in rows} - {""} if column else set()
+    if not symbols:
+        raise DataError(f"{file} has no column Symbol or Ticker with symbols in it")
+    return tuple(sorted(symbols))

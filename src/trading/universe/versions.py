@@ -122,6 +122,21 @@ class UniverseVersions:
             self._metadata.put_universe(record)
         return record
 
+    def before(self, as_of: date) -> SlotMap | None:
+        """Return the slots that a version of `as_of` begins from, None for the first.
+
+        Raises `ConflictError` when a later version is kept and none of this date: it was not made
+        from this one.
+        """
+        held = self.dates()
+        if held and as_of < held[-1] and as_of not in held:
+            raise ConflictError(
+                f"the universe {self._name} has a version of {held[-1]}, after {as_of}; versions "
+                "are made in the order of their dates, choose another name to start anew"
+            )
+        earlier = [day for day in held if day < as_of]
+        return self.slots(earlier[-1]) if earlier else None
+
     def slots(self, on: date | None = None) -> SlotMap:
         """Return the slots in force on a day, the latest when None; raises `NotFoundError`."""
         return SlotMap.from_json(self._store.get(self._key(self._in_force(on))).body)
