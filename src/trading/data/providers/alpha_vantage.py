@@ -31,7 +31,7 @@ from trading.data.providers.failures import (
     quoted,
 )
 from trading.data.providers.keys import KeyResolver, require_key
-from trading.data.providers.vendor import SymbolProvider, one_symbol
+from trading.data.providers.vendor import SymbolProvider, one_symbol, usable
 from trading.data.providers.vendor_bars import VendorBars
 from trading.errors import ProviderError, ProviderRefused, ProviderStopped
 from trading.market.bars import CorporateAction, CorporateActionType, FundamentalData
@@ -70,8 +70,11 @@ class AlphaVantageProvider(SymbolProvider):
                 "symbol": to_alpha_vantage(symbol),
                 "outputsize": "compact" if recent else "full",
             },
-            lambda answer: read_daily_adjusted(
-                decode_json(answer, self.name, what), symbol, sessions
+            lambda answer: usable(
+                read_daily_adjusted(decode_json(answer, self.name, what), symbol, sessions),
+                sessions,
+                self.name,
+                what,
             ),
             what=what,
             explain=self._explain(what),

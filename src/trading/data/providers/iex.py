@@ -26,7 +26,7 @@ from trading.data.providers.answers import (
 from trading.data.providers.client import Answer, KeyPlacement
 from trading.data.providers.failures import quoted
 from trading.data.providers.keys import KeyResolver, require_key
-from trading.data.providers.vendor import SymbolProvider, one_symbol
+from trading.data.providers.vendor import SymbolProvider, one_symbol, usable
 from trading.data.providers.vendor_bars import VendorBars
 from trading.errors import ProviderError, ProviderRefused, ProviderStopped
 from trading.market.bars import FundamentalData
@@ -63,7 +63,12 @@ class IexProvider(SymbolProvider):
         return await self.client.get(
             path,
             parameters,
-            lambda answer: read_chart(decode_json(answer, self.name, what), symbol, sessions),
+            lambda answer: usable(
+                read_chart(decode_json(answer, self.name, what), symbol, sessions),
+                sessions,
+                self.name,
+                what,
+            ),
             what=what,
             explain=self._explain(symbol, what),
         )

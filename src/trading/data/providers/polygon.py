@@ -10,6 +10,8 @@ from datetime import date
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
+import numpy as np
+
 from trading.config import ProviderName
 from trading.data.providers.answers import as_text, decode_json, require_mapping
 from trading.data.providers.client import Answer, KeyPlacement
@@ -27,7 +29,7 @@ from trading.data.providers.polygon_answers import (
     split_adjusted,
     to_polygon,
 )
-from trading.data.providers.vendor import FundamentalsResult, NetworkProvider
+from trading.data.providers.vendor import FundamentalsResult, NetworkProvider, usable
 from trading.data.providers.vendor_bars import VendorBars, concat_vendor_bars
 from trading.errors import ProviderError, ProviderRefused, ProviderStopped
 from trading.market.bars import CorporateAction, FundamentalData
@@ -35,6 +37,8 @@ from trading.market.panel import SessionArray
 
 PAGE_ROWS: Final = 1_000
 MAX_PAGES: Final = 1_000
+# A market's day with more than this share of unusable rows is asked again.
+DOUBTED_SHARE: Final = 0.2
 
 
 class PolygonProvider(NetworkProvider):
@@ -126,10 +130,17 @@ class PolygonProvider(NetworkProvider):
 
     async def _grouped(self, day: str, symbols: Sequence[str] | None) -> VendorBars:
         what = f"the market on {day}"
+        session = np.array([day], dtype="datetime64[D]")
         return await self.client.get(
             f"/v2/aggs/grouped/locale/us/market/stocks/{day}",
             {"adjusted": "true", "include_otc": "false"},
-            lambda answer: read_grouped(decode_json(answer, self.name, what), day, symbols),
+            lambda answer: usable(
+                read_grouped(decode_json(answer, self.name, what), day, symbols),
+                session,
+                self.name,
+                what,
+                bad_share=DOUBTED_SHARE,
+            ),
             what=what,
             explain=self._explain(what),
         )
@@ -140,7 +151,12 @@ class PolygonProvider(NetworkProvider):
         return await self.client.get(
             f"/v2/aggs/ticker/{quote(to_polygon(symbol), safe='')}/range/1/day/{first}/{last}",
             {"adjusted": "true", "sort": "asc", "limit": 50_000},
-            lambda answer: read_aggregates(decode_json(answer, self.name, what), symbol, sessions),
+            lambda answer: usable(
+                read_aggregates(decode_json(answer, self.name, what), symbol, sessions),
+                sessions,
+                self.name,
+                what,
+            ),
             what=what,
             explain=self._explain(what),
         )

@@ -61,16 +61,18 @@ def read_grouped(body: Any, day: str, symbols: Sequence[str] | None) -> VendorBa
     """Read the grouped daily bars of one session.
 
     With `symbols`, those rows only, in the spelling of `symbols` (`BRKB` and `BRK-B` are the
-    service's `BRK.B`); without, every ticker of plain spelling. Raises `MalformedAnswer` when the
-    rows are not as many as the answer says, or are of another day.
+    service's `BRK.B`); without, every ticker of plain spelling. Raises `MalformedAnswer` when there
+    are no rows, not as many as the answer says, or those of another day.
     """
     what = f"the market on {day}"
     content, rows = _results(body, what)
+    if not rows:
+        raise malformed("polygon", what, "it is empty, and that day was a session")
     tickers = [row.get("T") for row in rows]
     spelling = _spellings(tickers, symbols)
     kept = [row for row, t in zip(rows, tickers, strict=True) if _hashable(t) in spelling]
     names = [spelling[row["T"]] for row in kept]
-    if rows and not any(isinstance(t, str) for t in tickers):
+    if not any(isinstance(t, str) for t in tickers):
         raise malformed("polygon", what, "no row has a ticker")
     bars = _vendor_bars(kept, names)
     _check_adjusted(content, what)

@@ -11,6 +11,7 @@ import numpy as np
 
 from trading.config import ProviderName, Settings
 from trading.data.parsing import SYMBOL
+from trading.data.providers.answers import WRONG_DAY_SHARE, malformed
 from trading.data.providers.base import FetchResult
 from trading.data.providers.client import KeyPlacement, ProviderClient
 from trading.data.providers.clock import Clock
@@ -20,10 +21,12 @@ from trading.data.providers.keys import KeyResolver, environment_keys
 from trading.data.providers.plans import base_url_of, plan_of
 from trading.data.providers.vendor_bars import (
     VendorBars,
+    accept_bars,
     concat_vendor_bars,
     fetch_result,
     finished_sessions,
 )
+from trading.data.report import OUTSIDE_THE_REQUEST
 from trading.errors import ProviderError, ProviderRefused, ProviderStopped
 from trading.market.bars import FundamentalData
 from trading.market.panel import SessionArray
@@ -127,8 +130,15 @@ class NetworkProvider(ABC):
         async with self.client:
             rows, failures = await self._bars(wanted, sessions)
         result = fetch_result(rows, sessions, self.name)
-        if result.bars.empty and failures:
-            raise worst_of(failures.values())
+        if result.bars.empty:
+            if failures:
+                raise worst_of(failures.values())
+            told = ", ".join(
+                f"{n:,} {why.replace('_', ' ')}" for why, n in result.report.dropped.items()
+            )
+            raise ProviderRefused(
+                f"{self.name} has no usable bar from {start} to {end} ({told or 'no rows'})"
+            )
         if wanted is None:
             return _with_lost_sessions(result, sessions, self.name)
         gaps = missing_bars(
@@ -200,6 +210,28 @@ def _with_lost_sessions(result: FetchResult, sessions: SessionArray, name: str) 
     symbols = [str(symbol) for symbol in result.bars["symbol"].unique()]
     gaps = missing_bars(result.bars, symbols, lost, {}, f"{name} gave nothing of that session")
     return replace(result, missing=gaps)
+
+
+def usable(
+    rows: VendorBars,
+    sessions: SessionArray,
+    provider: str,
+    what: str,
+    *,
+    bad_share: float = WRONG_DAY_SHARE,
+) -> VendorBars:
+    """Return `rows` unless more than `bad_share` of the wanted ones are unusable: then ask again.
+
+    Raises `MalformedAnswer`. A few bad rows are the service's own, and stay out one by one.
+    """
+    bars, report = accept_bars(rows, sessions, provider)
+    harmless = (OUTSIDE_THE_REQUEST, "duplicate")
+    bad = {why: count for why, count in report.dropped.items() if why not in harmless}
+    count = sum(bad.values())
+    if count > bad_share * (count + len(bars)):
+        told = ", ".join(f"{n:,} {why.replace('_', ' ')}" for why, n in bad.items())
+        raise malformed(provider, what, f"{count:,} of its rows are unusable ({told})")
+    return rows
 
 
 def worst_of(failures: Iterable[ProviderError]) -> ProviderError:

@@ -27,7 +27,7 @@ from trading.data.providers.answers import (
 from trading.data.providers.client import Answer, KeyPlacement
 from trading.data.providers.failures import MalformedAnswer, quoted
 from trading.data.providers.keys import KeyResolver
-from trading.data.providers.vendor import SymbolProvider, one_symbol
+from trading.data.providers.vendor import SymbolProvider, one_symbol, usable
 from trading.data.providers.vendor_bars import VendorBars
 from trading.errors import ProviderError, ProviderRefused
 from trading.market.bars import CorporateAction, CorporateActionType, FundamentalData
@@ -66,7 +66,12 @@ class YahooProvider(SymbolProvider):
                 "events": "div|split",
                 "includePrePost": "false",
             },
-            lambda answer: read_chart(decode_json(answer, self.name, what), symbol, sessions),
+            lambda answer: usable(
+                read_chart(decode_json(answer, self.name, what), symbol, sessions),
+                sessions,
+                self.name,
+                what,
+            ),
             what=what,
             explain=_explain("chart", symbol, what),
         )
