@@ -37,7 +37,8 @@ def scaled(
 
 def day_of(bars: pd.DataFrame, row: int) -> date:
     """Return the day of a row."""
-    return pd.Timestamp(bars["date"].iloc[row]).date()
+    day: date = pd.Timestamp(bars["date"].iloc[row]).date()
+    return day
 
 
 def with_dividends(

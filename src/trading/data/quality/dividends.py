@@ -36,6 +36,8 @@ AGREE_SHARE, AGREE_PRICE = 0.03, 4e-4
 LARGE_YIELD = 0.04
 # Several dividends of less than this fraction of the price each are a hundredth of the usual.
 TINY_YIELD, LEAST_TINY = 5e-4, 3
+# A dividend of more than this many times its symbol's median yield is one by itself.
+OUTSTANDING = 20.0
 # Two dividends of one size within so many sessions are one, told twice.
 TWICE_SESSIONS, TWICE_SHARE = 7, 0.15
 WITHOUT_FALL_SIGMAS = 3.0
@@ -117,7 +119,12 @@ def find_dividend_faults(
     shifted &= _on_another_session(series, held, settings)
     free &= ~shifted
     large = free & ~disagree & (held.declared > LARGE_YIELD * held.before)
-    large &= held.likelihood(hundredth) > held.likelihood(held.declared)
+    outstanding = _stands_out(held, len(series.symbols))
+    apart = large & outstanding
+    apart &= held.likelihood(hundredth) > held.likelihood(held.declared)
+    alike = large & ~outstanding
+    alike &= _odds(held, alike, held.declared, hundredth, len(series.symbols)) > 1
+    large = apart | alike
     # Adjusted closes a hundredfold off the dividends: one of the two has the wrong unit, and for
     # all dividends of the symbol it is the same one.
     unit &= free
@@ -126,7 +133,9 @@ def find_dividend_faults(
     missing = free & disagree & ~unit & (np.abs(held.implied) < AGREE_PRICE * held.before)
     wrong = (free & disagree & ~unit & ~missing) | (unit & ~in_dividends)
     weighed = (
-        (FindingKind.DIVIDEND_HUNDREDFOLD, large | in_dividends, held.declared, hundredth),
+        (FindingKind.DIVIDEND_HUNDREDFOLD, apart, held.declared, hundredth),
+        (FindingKind.DIVIDEND_HUNDREDFOLD, alike, held.declared, hundredth),
+        (FindingKind.DIVIDEND_HUNDREDFOLD, in_dividends, held.declared, hundredth),
         (FindingKind.DIVIDEND_HUNDREDTH, tiny, held.declared, held.declared * 100),
         (FindingKind.ADJUSTMENT_MISSING, missing, held.implied, held.declared),
         (FindingKind.ADJUSTMENT_MISMATCH, wrong, held.implied, held.declared),
@@ -150,6 +159,12 @@ def _disagreements(held: _Witnesses) -> tuple[BoolArray, BoolArray]:
     off = np.abs(held.implied - held.declared / 100)
     unit = disagree & (off < np.fmax(0.1 * held.declared / 100, AGREE_PRICE / 4 * held.before))
     return disagree, unit
+
+
+def _stands_out(held: _Witnesses, symbols: int) -> BoolArray:
+    """Return the dividends far above their symbol's others: they are judged without them."""
+    yields = held.declared / held.before
+    return np.asarray(yields > OUTSTANDING * group_median(yields, held.code, symbols)[held.code])
 
 
 def _tiny(held: _Witnesses, free: BoolArray, symbols: int) -> BoolArray:
