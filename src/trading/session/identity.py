@@ -7,7 +7,7 @@ from trading.backtest.engine import Sleeve
 from trading.errors import SessionError
 from trading.session.home import SessionHome
 from trading.session.settings import SessionSettings
-from trading.session.store import VERSION, SessionStore
+from trading.session.store import SessionStore
 
 LONGEST = 300
 
@@ -46,8 +46,7 @@ def require_same(home: SessionHome, store: SessionStore, now: dict[str, Any]) ->
             f"now it is {_short(now[name])}: run it as it was begun, or start anew in another home"
         )
     with store.change():
-        store.keep_fact("version", VERSION)
-        store.keep_fact("session", now)
+        store.keep_facts(version=store.version, session=now)
 
 
 def _short(value: Any) -> str:

@@ -1,23 +1,19 @@
 """What a session decided and recorded: one SQLite file, changed in whole transactions only."""
 
 import json
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from trading.errors import SessionError
+from trading.execution.database_file import DatabaseFile
 from trading.execution.encoding import from_plain, to_plain
 from trading.execution.orders import Order, OrderStatus
 from trading.session.decision import Decision, PlannedOrder, RiskEvent
 from trading.session.state import SessionState
 
-VERSION = 1
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS decisions
     (decision INTEGER PRIMARY KEY, timestamp TEXT NOT NULL, cancels TEXT NOT NULL,
      carried_out INTEGER NOT NULL) STRICT;
@@ -60,61 +56,12 @@ class Pending:
     cancels: tuple[tuple[str, str], ...]
 
 
-class SessionStore:
-    """The database of one session.
+class SessionStore(DatabaseFile):
+    """The database of one session; see `DatabaseFile` for its errors."""
 
-    Raises
-    ------
-    SessionError
-        The file cannot be opened, read or written, or is of another version.
-    """
-
-    def __init__(self, path: Path, *, power_safe: bool = True) -> None:
-        self._path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, isolation_level=None, timeout=10.0)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute(f"PRAGMA synchronous = {'FULL' if power_safe else 'NORMAL'}")
-            self._database.executescript(_SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise self._failed(error) from error
-        if self.fact("version", VERSION) != VERSION:
-            raise SessionError(
-                f"{path} is of another version of the session's file than {VERSION}; go on with "
-                "the program that wrote it, or start anew in another home"
-            )
-
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
-
-    @contextmanager
-    def change(self) -> Iterator[None]:
-        """Make what the block writes one change: all of it, or nothing."""
-        try:
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
-        except (OSError, sqlite3.Error) as error:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
-            raise self._failed(error) from error
-
-    def fact(self, name: str, default: Any = None) -> Any:
-        """Return a JSON value that was kept, `default` where none was."""
-        rows = self._read("SELECT value FROM facts WHERE name = ?", name)
-        return json.loads(rows[0][0]) if rows else default
-
-    def keep_fact(self, name: str, value: Any) -> None:
-        """Keep a JSON value."""
-        self._database.execute(
-            "INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value))
-        )
+    what = "the session's file"
+    error = SessionError
+    schema = _SCHEMA
 
     def state(self) -> SessionState:
         """Return the state after the last decision; a new one before the first."""
@@ -123,7 +70,7 @@ class SessionStore:
 
     def keep_state(self, state: SessionState) -> None:
         """Keep the state."""
-        self.keep_fact("state", state.to_json())
+        self.keep_facts(state=state.to_json())
 
     def keep_decision(self, decision: Decision) -> None:
         """Keep a decision, its orders, its risk events and the state after it."""
@@ -263,7 +210,7 @@ class SessionStore:
             rows.append((sequence, json.dumps({"sequence": sequence} | line, allow_nan=False)))
         if rows:
             self._database.executemany("INSERT INTO log_lines VALUES (?, ?)", rows)
-            self.keep_fact("sequence", sequence)
+            self.keep_facts(sequence=sequence)
 
     def lines(self) -> list[tuple[int, str]]:
         """Return the lines that may not have been written to the event log."""
@@ -273,18 +220,6 @@ class SessionStore:
     def forget_lines(self, upto: int) -> None:
         """Forget lines that the event log has."""
         self._database.execute("DELETE FROM log_lines WHERE sequence <= ?", (upto,))
-
-    def _read(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        try:
-            return self._database.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise self._failed(error) from error
-
-    def _failed(self, error: Exception) -> SessionError:
-        return SessionError(
-            f"the session's file {self._path} cannot be read or written ({error}); free disk space "
-            "or mend its permissions, then start again: it goes on from the last whole change"
-        )
 
 
 def _planned(number: int, text: str) -> PlannedOrder:

@@ -15,7 +15,7 @@ from trading.execution.activities import Activity
 from trading.execution.book import ACCOUNT, SYMBOL, Book, Records, new_book
 from trading.execution.brokers.paper_exchange import Happenings, PaperExchange, order_record
 from trading.execution.brokers.paper_market import MarketRow
-from trading.execution.brokers.paper_store import VERSION, OrderRow, PaperStore
+from trading.execution.brokers.paper_store import OrderRow, PaperStore
 from trading.execution.costs import Rules
 from trading.execution.lifecycle import OrderEvent, OrderEventKind
 from trading.execution.money import from_micros, to_micros
@@ -290,7 +290,7 @@ class PaperDesk:
         self.account = self._replayed(execution.initial_cash)
         _require_equal(book, symbols, self.account, self._path)
         with self.store.change():
-            self.store.keep_facts(version=VERSION, fixed=fixed, symbols=list(symbols))
+            self.store.keep_facts(version=self.store.version, fixed=fixed, symbols=list(symbols))
             self.store.keep_book(book.account, book.symbols)
 
     def _require_same(self, before: dict[str, str], now: dict[str, str]) -> None:

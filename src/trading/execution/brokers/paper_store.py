@@ -1,12 +1,9 @@
 """The file of the paper broker: one SQLite database, changed in whole transactions only."""
 
 import json
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +11,11 @@ import numpy as np
 from trading.errors import BrokerStopped
 from trading.execution.activities import Activity, BorrowFee, Closing, Dividend, Split, Transfer
 from trading.execution.book import Records
+from trading.execution.database_file import DatabaseFile
 from trading.execution.encoding import from_plain, to_plain
 from trading.execution.orders import Fill, Order, OrderStatus
 
-VERSION = 1
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS arrays
     (name TEXT PRIMARY KEY, type TEXT NOT NULL, value BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS orders
@@ -73,60 +69,12 @@ class OrderRow:
         return self.status in (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 
 
-class PaperStore:
-    """The database of one paper account.
+class PaperStore(DatabaseFile):
+    """The database of one paper account; see `DatabaseFile` for its errors."""
 
-    Raises
-    ------
-    BrokerStopped
-        The file cannot be opened, read or written, or is of another version.
-    """
-
-    def __init__(self, path: Path, *, power_safe: bool = True) -> None:
-        self._path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, isolation_level=None, timeout=5.0)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute(f"PRAGMA synchronous = {'FULL' if power_safe else 'NORMAL'}")
-            self._database.executescript(_SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise self._stopped(error) from error
-        version = self.facts().get("version", VERSION)
-        if version != VERSION:
-            raise BrokerStopped(
-                f"{path} is a paper account of version {version}, this program keeps version "
-                f"{VERSION}; start a new account in another home"
-            )
-
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
-
-    @contextmanager
-    def change(self) -> Iterator[None]:
-        """Make what the block writes one change: all of it, or nothing."""
-        try:
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
-        except (OSError, sqlite3.Error) as error:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
-            raise self._stopped(error) from error
-
-    def facts(self) -> dict[str, Any]:
-        """Return the single values that were kept."""
-        return {name: json.loads(value) for name, value in self._read("SELECT * FROM facts")}
-
-    def keep_facts(self, **facts: Any) -> None:
-        """Keep single JSON values by name."""
-        rows = [(name, json.dumps(value)) for name, value in facts.items()]
-        self._database.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
+    what = "the paper account"
+    error = BrokerStopped
+    schema = _SCHEMA
 
     def book(
         self, account: np.dtype[Any], symbols: np.dtype[Any]
@@ -214,18 +162,6 @@ class PaperStore:
             "SELECT kind, entry FROM entries WHERE second >= ? ORDER BY sequence", second
         )
         return [from_plain(_KINDS[kind], json.loads(text)) for kind, text in rows]
-
-    def _read(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        try:
-            return self._database.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise self._stopped(error) from error
-
-    def _stopped(self, error: Exception) -> BrokerStopped:
-        return BrokerStopped(
-            f"the paper account {self._path} cannot be read or written ({error}); nothing was "
-            "changed: free disk space or mend its permissions, then start again"
-        )
 
 
 def _present(row: OrderRow) -> dict[str, Any]:
