@@ -304,8 +304,8 @@ class Settings(Section):
     schedule: ScheduleSettings = ScheduleSettings()
     session: dict[str, Any] = Field(
         default_factory=dict,
-        description="Trading sessions: execution, risk, sizer, paper, ... (docs/paper.md); read and "
-        "checked by `trading run`.",
+        description="Trading sessions: execution, risk, sizer, paper, ... (docs/paper.md); "
+        "read and checked by `trading run`.",
     )
 
     def deviations(self) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from trading.execution.costs import Rules, commission_of, slippage_of, value_of,
 from trading.execution.settings import CommissionSettings, ExecutionSettings, SlippageSettings
 from trading.execution.slippage import CostModel
 
-
 PER_SHARE = {"model": "per_share", "rate": 0.005, "minimum": 1.0}
 TWICE = [{"from_shares": 0, "per_share": 0.1}] * 2
 

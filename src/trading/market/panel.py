@@ -61,8 +61,8 @@ class Panel:
         """Arrange a bars frame; rows outside `sessions` or `symbols` are left out.
 
         Without `sessions` and `symbols` they are the sorted unique ones of `bars`. Rows may come in
-        any order; a doubled (date, symbol) raises `DataError`. `unit` is the resolution of the rows:
-        days, or seconds for intraday bars.
+        any order; a doubled (date, symbol) raises `DataError`. `unit` is the resolution of the
+        rows: days, or seconds for intraday bars.
         """
         bars = require_bars(bars)
         dates = bars["date"].to_numpy().astype(f"datetime64[{unit}]")
