@@ -91,5 +91,18 @@ def test_actions_in_the_columns_of_a_file(tmp_path: Path) -> None:
         (date(2024, 1, 3), CorporateActionType.DIVIDEND, 0.25),
         (date(2024, 1, 4), CorporateActionType.SPLIT, 4.0),
     ]
-    assert {a.symbol for a in read_action_columns(file)} == {"AAPL-1D"}
-    assert symbol_of_file(Path("été.csv")) == "été"
+    assert {a.symbol for a in read_action_columns(file)} == {"AAPL"}
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol"),
+    [
+        ("AAPL.csv", "AAPL"),
+        ("aapl_daily_2024.csv.gz", "AAPL"),
+        ("BRK-B.csv", "BRK-B"),
+        ("4063-T-1d-bad-split.csv", "4063-T"),
+        ("été.csv", "été"),
+    ],
+)
+def test_the_symbol_in_a_name(name: str, symbol: str) -> None:
+    assert symbol_of_file(Path(name)) == symbol

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 import typer
 from rich.markup import escape
@@ -24,12 +25,19 @@ from trading.data.quality.rows import check_rows
 from trading.data.repairs import Repair, repair_bars
 from trading.data.store.location import open_store
 from trading.errors import DataError
-from trading.market.calendar import today
+from trading.market.calendar import FIRST_DAY, LAST_DAY, sessions_between, today
+from trading.market.panel import SessionArray
 
 app = typer.Typer(help="Check market data.", no_args_is_help=True)
 COLOUR = {"pass": "green", "warn": "yellow", "fail": "red"}
 SEVERITY_COLOUR = {"error": "red", "warning": "yellow", "info": "dim"}
 MOST_REPAIRS = 10
+# Files with a larger share of days off the exchange's calendar may follow one of these.
+FOREIGN_SHARE = 0.01
+EXCHANGES = (
+    *("XLON", "XETR", "XPAR", "XMIL", "XMAD", "XSTO", "XTSE", "XTSX"),
+    *("XHKG", "XASX", "XJSE"),
+)
 
 
 @app.callback()
@@ -73,11 +81,13 @@ def check_command(
     Dividends and splits in columns of the files are used as declared. Exit code 1: the verdict is
     fail.
     """
-    overrides = {"data": {"exchange": exchange}} if exchange else {}
-    settings = load_settings(overrides=overrides)
+    settings = load_settings(overrides={"data": {"exchange": exchange}} if exchange else {})
     if bool(files) == bool(lake):
         raise DataError("expected either files or --lake; found " + ("both" if lake else "neither"))
-    checked = check_lake(lake, settings) if lake else check_files(files or (), settings)
+    if lake:
+        checked = check_lake(lake, settings)
+    else:
+        checked = check_files(files or (), settings, guess_exchange=exchange is None)
     if page is not None:
         _write(page, quality_page(checked.report, checked.repairs))
     if document is not None:
@@ -89,15 +99,20 @@ def check_command(
     return FAILED if checked.report.verdict is QualityVerdict.FAIL else DONE
 
 
-def check_files(files: Sequence[Path], settings: Settings) -> Checked:
+def check_files(
+    files: Sequence[Path], settings: Settings, *, guess_exchange: bool = False
+) -> Checked:
     """Judge files read together; raises `DataError` when one cannot be read.
 
+    `guess_exchange` judges files that plainly follow another exchange's calendar by that one.
     Rows that the cleaning refuses are judged as rows: the verdict is fail, with the reason.
     """
     frames = [_named(read_bars_file(file), file) for file in files]
     rows = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
     actions = tuple(action for file in files for action in read_action_columns(file))
     source, day = describe_files(files), today(settings.schedule.timezone)
+    if guess_exchange:
+        settings = _of_their_exchange(rows, settings)
     found = check_rows(rows, today=day, settings=settings)
     any_number = settings.data.model_copy(update={"min_symbols": 1})
     try:
@@ -111,6 +126,32 @@ def check_files(files: Sequence[Path], settings: Settings) -> Checked:
         return Checked(refused(source, rows=len(rows), findings=found, reason=str(error)), (), {})
     report = check_bars(bars, actions, settings.data, source=source, rows_findings=found)
     return Checked(report, repair_bars(bars, actions, settings.data.quality).repairs, {})
+
+
+def _of_their_exchange(rows: pd.DataFrame, settings: Settings) -> Settings:
+    """Return the settings with the exchange whose sessions the rows follow best.
+
+    Nothing changes while hardly any day is off the calendar of `data.exchange`.
+    """
+    days = np.unique(rows["date"].to_numpy().astype("datetime64[D]"))
+    days = days[~np.isnat(days) & (days >= np.datetime64(FIRST_DAY))]
+    days = days[days <= np.datetime64(LAST_DAY)]
+    own = settings.data.exchange
+    if not len(days) or _off_calendar(days, own)[0] <= FOREIGN_SHARE * len(days):
+        return settings
+    best = min((own, *EXCHANGES), key=lambda name: sum(_off_calendar(days, name)))
+    if best == own:
+        return settings
+    console.print(f"the days are more like those of {best} than of {own}: judged by its calendar")
+    data = settings.data.model_copy(update={"exchange": best})
+    return settings.model_copy(update={"data": data})
+
+
+def _off_calendar(days: SessionArray, exchange: str) -> tuple[int, int]:
+    """Return how many days are no session, and how many sessions are no day."""
+    first, last = days[0].astype(object), days[-1].astype(object)
+    sessions = sessions_between(first, last, exchange)
+    return len(np.setdiff1d(days, sessions)), len(np.setdiff1d(sessions, days))
 
 
 def _named(rows: pd.DataFrame, file: Path) -> pd.DataFrame:

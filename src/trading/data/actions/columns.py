@@ -13,6 +13,7 @@ from trading.data.parsing import parse_days, parse_numbers, parse_symbols
 from trading.errors import DataError
 from trading.market.bars import CorporateAction, CorporateActionType
 
+BAR_LENGTH = re.compile(r"\d+(d|h|m|min)|daily|day|eod")
 TYPE_OF_SPELLING = {
     "dividends": CorporateActionType.DIVIDEND,
     "dividend": CorporateActionType.DIVIDEND,
@@ -62,11 +63,14 @@ def read_action_columns(file: Path) -> tuple[CorporateAction, ...]:
 def symbol_of_file(file: Path) -> str:
     """Return the symbol that a file's name tells: its longest beginning that can be a symbol.
 
-    `AAPL.csv` and `aapl-daily-2024.csv` are both of AAPL; a name that begins with no symbol is
-    taken as it is, for the checks to complain of.
+    What follows a bar's length is no symbol: `AAPL.csv`, `AAPL-1d.csv` and `aapl_daily_2024.csv`
+    are all of AAPL. A name that begins with no symbol is taken as it is, for the checks to
+    complain of.
     """
     stem = file.name.split(".")[0]
     parts = re.split(r"[-_ ]", stem)
+    length = (i for i, part in enumerate(parts) if i and BAR_LENGTH.fullmatch(part.lower()))
+    parts = parts[: next(length, len(parts))]
     for count in range(len(parts), 0, -1):
         candidate = "-".join(parts[:count])
         codes, names, _ = parse_symbols(pd.Series([candidate]))
