@@ -50,6 +50,7 @@ class Catalog:
     batches : raw objects in the order they were ingested
     years : year -> SHA-256 of the curated Parquet object
     sessions : ISO day -> `Session`
+    pending : year -> manifests of sessions that its Parquet object does not yet hold
     quarantined : ISO days of `sessions` that are held but not served -> why
     """
 
@@ -58,6 +59,7 @@ class Catalog:
     batches: tuple[Batch, ...] = ()
     years: Mapping[str, str] = field(default_factory=dict)
     sessions: Mapping[str, Session] = field(default_factory=dict)
+    pending: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     quarantined: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -106,6 +108,7 @@ class Catalog:
                 batches=tuple(Batch(**batch) for batch in plain["batches"]),
                 years=dict(plain["years"]),
                 sessions={day: Session(**entry) for day, entry in plain["sessions"].items()},
+                pending={y: tuple(keys) for y, keys in plain.get("pending", {}).items()},
                 quarantined=dict(plain.get("quarantined", {})),
             )
         except (ValueError, TypeError, KeyError) as error:

@@ -15,8 +15,7 @@ it. A reader trusts a curated year only when its checksum is the catalog's; whil
 between the two, or was killed there, the reader makes the year from the raw batches instead.
 """
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -27,23 +26,20 @@ import pandas as pd
 
 from trading.data.actions import ACTIONS_KEY, decode_actions, encode_actions, merge_actions
 from trading.data.benchmark import Benchmark, load_benchmark, read_benchmark, write_benchmark
-from trading.data.catalog import CATALOG_KEY, Catalog, LakeSource, Session
+from trading.data.catalog import CATALOG_KEY, Catalog, LakeSource
+from trading.data.curated import CuratedBars, put_if_changed
 from trading.data.curation import (
-    differing_rows,
-    overlay,
     select_rows,
     to_grids,
     to_panel,
-    years_of,
 )
 from trading.data.manifest import (
     Manifest,
     batch_identity,
     describe,
     digest_of_sessions,
-    session_digests,
 )
-from trading.data.parquet import BarColumns, decode_bars, encode_bars
+from trading.data.parquet import BarColumns, encode_bars
 from trading.data.providers.base import FetchResult
 from trading.data.quarantine import FOLDER as QUARANTINE
 from trading.data.quarantine import QuarantinedSession
@@ -71,6 +67,7 @@ class Lake:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        self._curated = CuratedBars(store)
 
     def ingest(self, fetched: FetchResult, *, simulated: bool) -> Manifest:
         """Add the bars and actions of a fetch and return the manifest of their raw object.
@@ -106,7 +103,7 @@ class Lake:
         record = QuarantinedSession.of(session, reasons)
         if session.isoformat() not in self._catalog()[0].sessions:
             raise DataError(f"{self._store.uri} holds no session {session} to quarantine")
-        self._retrying(lambda: self._put_if_changed(record.key, record.to_json()))
+        self._retrying(lambda: put_if_changed(self._store, record.key, record.to_json()))
         self._retrying(lambda: self._set_quarantined(session, "; ".join(record.reasons)))
 
     def release(self, session: date) -> bool:
@@ -161,7 +158,7 @@ class Lake:
                 f"{before}; it holds {_span(catalog)}"
             )
         years = sorted({day[:4] for day in days})
-        parts = [self._year(catalog, year, fields) for year in years]
+        parts = [part for year in years for part in self._curated.parts(catalog, year, fields)]
         if hidden:
             left_out = np.array(sorted(hidden), dtype="datetime64[D]")
             parts = [part.take(~np.isin(part.day, left_out)) for part in parts]
@@ -241,9 +238,12 @@ class Lake:
             for batch in catalog.batches
             for year in range(int(batch.first[:4]), int(batch.last[:4]) + 1)
         }
-        made = {year: self._from_raw(catalog, year) for year in sorted(years)}
+        made = {year: self._curated.from_raw(catalog, year) for year in sorted(years)}
         catalog = replace(catalog, quarantined=dict(catalog.quarantined) | self._records())
-        return self._store_years(catalog, tag, {y: rows for y, rows in made.items() if len(rows)})
+        held = {year: rows for year, rows in made.items() if len(rows)}
+        catalog, written = self._curated.write(catalog, held)
+        self._put_catalog(catalog, tag)
+        return written
 
     def _records(self) -> dict[str, str]:
         keys = list(self._store.keys(QUARANTINE))
@@ -338,28 +338,7 @@ class Lake:
             return
         if actions:
             self._merge_actions(actions)
-        made: dict[str, BarColumns] = {}
-        restated = 0
-        for year, rows in years_of(bars):
-            held = self._year(catalog, year) if year in catalog.years else None
-            restated += differing_rows(held, rows) if held is not None else 0
-            made[year] = overlay([rows] if held is None else [held, rows])
-        self._store_years(catalog.with_batch(manifest, restated), tag, made)
-
-    def _store_years(
-        self, catalog: Catalog, tag: str | None, made: Mapping[str, BarColumns]
-    ) -> int:
-        sessions = {day: held for day, held in catalog.sessions.items() if day[:4] not in made}
-        years = dict(catalog.years)
-        written = 0
-        for year, rows in made.items():
-            body = encode_bars(rows)
-            years[year] = hashlib.sha256(body).hexdigest()
-            written += self._put_if_changed(_year_key(year), body)
-            for day, (digest, count) in session_digests(rows).items():
-                sessions[day] = Session(digest, count)
-        self._put_catalog(replace(catalog, years=years, sessions=sessions), tag)
-        return written
+        self._put_catalog(self._curated.with_batch(catalog, manifest, bars), tag)
 
     def _put_catalog(self, catalog: Catalog, tag: str | None) -> None:
         body = catalog.to_json()
@@ -370,49 +349,12 @@ class Lake:
             if self._store.get(CATALOG_KEY).body != body:
                 raise
 
-    def _put_if_changed(self, key: str, body: bytes) -> int:
-        try:
-            held = self._store.get(key)
-        except NotFoundError:
-            self._store.put(key, body, if_absent=True)
-            return 1
-        if held.body == body:
-            return 0
-        self._store.put(key, body, if_match=held.etag)
-        return 1
-
     def _merge_actions(self, actions: tuple[CorporateAction, ...]) -> None:
         try:
             held = decode_actions(self._store.get(ACTIONS_KEY).body)
         except NotFoundError:
             held = ()
-        self._put_if_changed(ACTIONS_KEY, encode_actions(merge_actions(held, actions)))
-
-    def _year(self, catalog: Catalog, year: str, fields: Sequence[str] = FIELDS) -> BarColumns:
-        key = _year_key(year)
-        try:
-            body = self._store.get(key).body
-        except NotFoundError:
-            body = b""
-        if hashlib.sha256(body).hexdigest() == catalog.years[year]:
-            return decode_bars(body, key, fields)
-        return self._from_raw(catalog, year)
-
-    def _from_raw(self, catalog: Catalog, year: str) -> BarColumns:
-        parts: list[BarColumns] = []
-        for batch in catalog.batches:
-            if not batch.first[:4] <= year <= batch.last[:4]:
-                continue
-            manifest = self._manifest(batch.manifest)
-            body = self._store.get(manifest.key).body
-            if hashlib.sha256(body).hexdigest() != manifest.checksum:
-                raise DataError(
-                    f"the raw object {manifest.key} of {self._store.uri} does not match the "
-                    f"checksum of its manifest ({manifest.checksum}); restore it from a backup"
-                )
-            bars = decode_bars(body, manifest.key)
-            parts.append(bars.take(bars.day.astype("datetime64[Y]").astype(str) == year))
-        return overlay(parts)
+        put_if_changed(self._store, ACTIONS_KEY, encode_actions(merge_actions(held, actions)))
 
     def _retrying(self, attempt: Callable[[], Answer]) -> Answer:
         for _ in range(ATTEMPTS - 1):
@@ -421,10 +363,6 @@ class Lake:
             except ConflictError:
                 continue
         return attempt()
-
-
-def _year_key(year: str) -> str:
-    return f"bars/year={year}.parquet"
 
 
 def _days(sessions: Iterable[str], before: date, start: date | None) -> list[str]:

@@ -76,7 +76,7 @@ def concat_columns(parts: Sequence[BarColumns]) -> BarColumns:
     ]
     values = {
         name: np.concatenate([part.values[name] for part in parts]) if parts else np.empty(0)
-        for name in FIELDS
+        for name in (parts[0].values if parts else FIELDS)
     }
     day = np.concatenate([part.day for part in parts])
     return BarColumns(day, np.concatenate(recoded), tuple(names), values)

@@ -1,0 +1,146 @@
+"""The curated bars of a lake: one Parquet object a year, and the sessions that came since.
+
+A new session is not laid into its year at once: it is *pending*, read from its raw object, until
+`MOST_PENDING` of a year are; then the year is written with all of them. So a day costs what a day
+holds, not what its year does.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from trading.data.catalog import Catalog, Session
+from trading.data.curation import differing_rows, overlay, years_of
+from trading.data.manifest import Manifest, session_digests
+from trading.data.parquet import BarColumns, decode_bars, encode_bars
+from trading.data.store.base import ObjectStore
+from trading.errors import DataError, NotFoundError
+from trading.market.bars import FIELDS
+
+MOST_PENDING = 21
+
+
+class CuratedBars:
+    """The curated bars in an object store, as a catalog describes them.
+
+    A year's object is trusted only when its checksum is the catalog's; else the year is made from
+    the raw batches, which never change.
+
+    Parameters
+    ----------
+    store : where the objects are
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def parts(
+        self, catalog: Catalog, year: str, fields: Sequence[str] = FIELDS
+    ) -> list[BarColumns]:
+        """Return the bars of a year in parts that share no (symbol, day)."""
+        found: list[BarColumns] = []
+        if year in catalog.years:
+            key = year_key(year)
+            try:
+                body = self._store.get(key).body
+            except NotFoundError:
+                body = b""
+            if hashlib.sha256(body).hexdigest() != catalog.years[year]:
+                return [self.from_raw(catalog, year)]
+            found.append(decode_bars(body, key, fields))
+        return found + [self._raw(key, fields) for key in catalog.pending.get(year, ())]
+
+    def from_raw(self, catalog: Catalog, year: str) -> BarColumns:
+        """Return the bars of a year made of its raw batches, in the order of the catalog."""
+        parts: list[BarColumns] = []
+        for batch in catalog.batches:
+            if batch.first[:4] <= year <= batch.last[:4]:
+                bars = self._raw(batch.manifest)
+                parts.append(bars.take(bars.day.astype("datetime64[Y]").astype(str) == year))
+        return overlay(parts)
+
+    def with_batch(self, catalog: Catalog, manifest: Manifest, bars: BarColumns) -> Catalog:
+        """Return the catalog with a raw batch more, having written the years that must be."""
+        day = str(bars.day[0])
+        held = catalog.pending.get(day[:4], ())
+        if (
+            manifest.first == manifest.last
+            and day not in catalog.sessions
+            and len(held) < MOST_PENDING - 1
+            and len(overlay([bars])) == len(bars)
+        ):
+            added = catalog.with_batch(manifest)
+            pending = {**catalog.pending, day[:4]: (*held, added.batches[-1].manifest)}
+            sessions = {**catalog.sessions, **_sessions(bars)}
+            return replace(added, pending=pending, sessions=sessions)
+        made: dict[str, BarColumns] = {}
+        restated = 0
+        for year, rows in years_of(bars):
+            parts = self.parts(catalog, year)
+            if any(str(session) in catalog.sessions for session in np.unique(rows.day)):
+                parts = [overlay(parts)]
+                restated += differing_rows(parts[0], rows)
+            made[year] = overlay([*parts, rows])
+        changed = {str(session) for session in np.unique(bars.day)}
+        return self.write(catalog.with_batch(manifest, restated), made, changed)[0]
+
+    def write(
+        self, catalog: Catalog, made: Mapping[str, BarColumns], changed: set[str] | None = None
+    ) -> tuple[Catalog, int]:
+        """Write whole years; return the catalog that says so, and how many were written anew.
+
+        `changed` are the sessions whose bars differ from what the catalog holds, None for all.
+        """
+        years, written = dict(catalog.years), 0
+        sessions = {
+            day: held
+            for day, held in catalog.sessions.items()
+            if changed is not None or day[:4] not in made
+        }
+        for year, rows in made.items():
+            body = encode_bars(rows)
+            years[year] = hashlib.sha256(body).hexdigest()
+            written += put_if_changed(self._store, year_key(year), body)
+            if changed is not None:
+                days = np.array(sorted(changed), dtype="datetime64[D]")
+                rows = rows.take(np.isin(rows.day, days))
+            sessions |= _sessions(rows)
+        pending = {year: keys for year, keys in catalog.pending.items() if year not in made}
+        return replace(catalog, years=years, sessions=sessions, pending=pending), written
+
+    def _raw(self, manifest_key: str, fields: Sequence[str] = FIELDS) -> BarColumns:
+        manifest = Manifest.from_json(self._store.get(manifest_key).body, manifest_key)
+        body = self._store.get(manifest.key).body
+        if hashlib.sha256(body).hexdigest() != manifest.checksum:
+            raise DataError(
+                f"the raw object {manifest.key} of {self._store.uri} does not match the "
+                f"checksum of its manifest ({manifest.checksum}); restore it from a backup"
+            )
+        return decode_bars(body, manifest.key, fields)
+
+
+def year_key(year: str) -> str:
+    """Return the key of a curated year (`YYYY`)."""
+    return f"bars/year={year}.parquet"
+
+
+def put_if_changed(store: ObjectStore, key: str, body: bytes) -> int:
+    """Write an object unless it holds these bytes; returns 1 when it wrote, else 0.
+
+    Raises `ConflictError` when another writer was there in between.
+    """
+    try:
+        held = store.get(key)
+    except NotFoundError:
+        store.put(key, body, if_absent=True)
+        return 1
+    if held.body == body:
+        return 0
+    store.put(key, body, if_match=held.etag)
+    return 1
+
+
+def _sessions(bars: BarColumns) -> dict[str, Session]:
+    return {day: Session(*entry) for day, entry in session_digests(bars).items()}
