@@ -15,8 +15,8 @@ from trading.market.calendar import FIRST_DAY, LAST_DAY, sessions_between
 from trading.market.panel import FloatArray, SessionArray
 
 NOT_A_DAY: Final = np.datetime64("NaT", "D")
-NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-ISO_DAY: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+ISO_DAY: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 # Stamps beyond the year 2100 or before 1900 are not of a market.
 STAMP_SECONDS: Final = (-2_208_988_800.0, 4_102_444_800.0)
 
