@@ -65,6 +65,16 @@ def test_a_split_that_was_applied_is_no_fault(clean: pd.DataFrame) -> None:
     assert check_bars(clean, [split]).findings == ()
 
 
+@pytest.mark.parametrize(("field", "factor"), [("high", 100.0), ("low", 0.01)])
+def test_one_price_of_another_unit(clean: pd.DataFrame, field: str, factor: float) -> None:
+    dirty = edit(
+        clean, lambda b: b.__setitem__(field, b[field].where(b.index != 7, b[field] * factor))
+    )
+    report = check_bars(dirty)
+    assert report.count(Kind.HUNDREDFOLD_PRICE) == 1
+    assert kinds(report) == {Kind.HUNDREDFOLD_PRICE}
+
+
 def test_a_bad_print_is_a_spike(clean: pd.DataFrame) -> None:
     row = rows_of(clean, "S001")[50]
     report = check_bars(scaled(clean, np.array([row]), 3.0))

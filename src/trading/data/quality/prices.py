@@ -9,6 +9,7 @@ import numpy.typing as npt
 from trading.config import DataSettings
 from trading.data.quality.events import locate
 from trading.data.quality.findings import Finding, FindingKind, Severity, finding_of_rows
+from trading.data.quality.levels import HUNDRED
 from trading.data.quality.series import BarSeries, BoolArray, group_median, robust_scale
 from trading.market.bars import CorporateAction, CorporateActionType
 from trading.market.panel import FloatArray
@@ -47,12 +48,13 @@ def check_prices(
     declared within three rows explains a move.
     """
     moves = _moves(series, actions)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):
         found = [
             _impossible(series, moves, settings),
             _spikes(series, moves, settings),
             _split_shaped(series, moves, settings),
             _outliers(series, moves, settings),
+            _ranges(series, settings),
             *_adjustments(series, moves, actions),
         ]
     return [finding for finding in found if finding is not None]
@@ -141,6 +143,24 @@ def _outliers(series: BarSeries, moves: _Moves, settings: DataSettings) -> Findi
         "{count} daily moves of {symbols} symbols exceed "
         f"{settings.outlier_return:.0%} and {limit:g} robust sigmas, both of their own history and "
         "of the other symbols that day",
+    )
+
+
+def _ranges(series: BarSeries, settings: DataSettings) -> Finding | None:
+    """Find a high or low of another unit than the rest of its bar."""
+    top = np.fmax(series["open"], series["close"])
+    bottom = np.fmin(series["open"], series["close"])
+    reach = np.fmax(np.log(series["high"] / top), np.log(bottom / series["low"]))
+    rows = np.flatnonzero(np.abs(reach - HUNDRED) < settings.quality.hundredfold_tolerance)
+    return finding_of_rows(
+        FindingKind.HUNDREDFOLD_PRICE,
+        Severity.ERROR,
+        series,
+        rows,
+        "{count} bars of {symbols} symbols have a high or low about a hundred times off their own "
+        "open and close: one price of the bar has another unit",
+        size=np.exp(reach[rows]),
+        what="{:.0f}x",
     )
 
 
