@@ -11,7 +11,7 @@
     benchmarks/…                                        see `trading.data.benchmark`
 
 An ingest writes the raw object, its manifest, the curated years, then the catalog, which commits
-it. A reader trusts a curated year only when its checksum is the catalog's; while another writer is
+it; a new session waits beside its year for a while, see `trading.data.curated`. A reader trusts a curated year only when its checksum is the catalog's; while another writer is
 between the two, or was killed there, the reader makes the year from the raw batches instead.
 """
 
