@@ -21,8 +21,8 @@ from trading.data.providers.keys import KeyResolver, environment_keys
 from trading.data.providers.plans import base_url_of, plan_of
 from trading.data.providers.vendor_bars import (
     VendorBars,
-    accept_bars,
     concat_vendor_bars,
+    count_rows,
     fetch_result,
     finished_sessions,
 )
@@ -224,11 +224,11 @@ def usable(
 
     Raises `MalformedAnswer`. A few bad rows are the service's own, and stay out one by one.
     """
-    bars, report = accept_bars(rows, sessions, provider)
+    kept, dropped = count_rows(rows, sessions)
     harmless = (OUTSIDE_THE_REQUEST, "duplicate")
-    bad = {why: count for why, count in report.dropped.items() if why not in harmless}
+    bad = {why: count for why, count in dropped.items() if why not in harmless}
     count = sum(bad.values())
-    if count > bad_share * (count + len(bars)):
+    if count > bad_share * (count + kept):
         told = ", ".join(f"{n:,} {why.replace('_', ' ')}" for why, n in bad.items())
         raise malformed(provider, what, f"{count:,} of its rows are unusable ({told})")
     return rows

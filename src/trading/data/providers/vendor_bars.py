@@ -88,6 +88,33 @@ def accept_bars(
     when a price is not above zero, too high to be one, or outside its own range, and when another
     row tells the same symbol's session differently: then nobody knows which is right.
     """
+    judged = _judge(rows, sessions)
+    kept = ~judged.out
+    values = {field: column[kept] for field, column in judged.values.items()}
+    bars = _frame(judged.days[kept], judged.codes[kept], judged.names, values)
+    report = IngestReport(source, len(kept), 0, 0, None, None, dropped=judged.dropped)
+    return bars, report.describing(bars)
+
+
+def count_rows(rows: VendorBars, sessions: SessionArray) -> tuple[int, dict[str, int]]:
+    """Return how many rows `accept_bars` would keep, and the others by reason."""
+    judged = _judge(rows, sessions)
+    return int(np.count_nonzero(~judged.out)), judged.dropped
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """Rows with their verdict: `out` are left out, for the reasons counted in `dropped`."""
+
+    days: SessionArray
+    codes: npt.NDArray[np.intp]
+    names: Any
+    values: dict[str, FloatArray]
+    out: BoolArray
+    dropped: dict[str, int]
+
+
+def _judge(rows: VendorBars, sessions: SessionArray) -> _Judged:
     days = np.asarray(rows.day, dtype="datetime64[D]")
     codes, names = pd.factorize(np.asarray(rows.symbol, dtype=object), sort=True)
     usable = np.array([bool(SYMBOL.fullmatch(str(name))) for name in names], dtype=bool)
@@ -116,9 +143,7 @@ def accept_bars(
         if count := int(np.count_nonzero(mask & ~out)):
             dropped[reason] = count
         out |= mask
-    bars = _frame(days[~out], codes[~out], names, {f: v[~out] for f, v in values.items()})
-    report = IngestReport(source, len(days), 0, 0, None, None, dropped=dropped)
-    return bars, report.describing(bars)
+    return _Judged(days, codes, names, values, out, dropped)
 
 
 def fetch_result(rows: VendorBars, sessions: SessionArray, source: str) -> FetchResult:
