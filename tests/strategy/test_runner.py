@@ -15,7 +15,7 @@ from strategy_markets import market_of, random_closes, table_of
 from trading.errors import ParameterError, SignalError, StrategyFailure
 from trading.strategy.base import PanelStrategy
 from trading.strategy.momentum import Momentum
-from trading.strategy.runner import StrategyRunner
+from trading.strategy.runner import StrategyRunner, lookback_of
 from trading.strategy.signals import Signals
 from trading.strategy.worker import StrategyHangs
 
@@ -253,6 +253,46 @@ def test_a_strategy_that_hangs_is_given_up_and_its_thread_comes_back(strategy):
             assert len(await runner.analyze(other, DATA)) == 1
 
     asyncio.run(asked())
+
+
+def test_a_strategy_that_waits_in_a_backtest_hangs_on_its_first_bar_and_is_asked_no_more():
+    traced = trace(Waits(None), timeout_seconds=0.1)
+
+    assert [failure.kind for failure in traced.failures] == ["StrategyHangs"]
+    assert traced.suspended
+
+
+@pytest.mark.parametrize("lookback", [0, -3, 2.5, "ten", True, None])
+def test_a_lookback_that_is_no_number_of_bars_is_a_failure_by_name(lookback):
+    strategy = Scripted(lambda d: [buy(d)])
+    strategy.lookback = lookback
+
+    with pytest.raises(StrategyFailure, match="lookback must be a number of bars from 1 on"):
+        lookback_of(strategy)
+    assert [failure.kind for failure in trace(strategy).failures] == ["StrategyFailure"]
+
+
+def test_a_lookback_that_raises_is_a_failure_by_name():
+    class Broken(Scripted):
+        @property
+        def lookback(self):
+            raise ZeroDivisionError("of what")
+
+    with pytest.raises(StrategyFailure, match="scripted raised ZeroDivisionError: of what"):
+        lookback_of(Broken(None))
+
+
+def test_a_strategy_cannot_make_what_it_is_given_writeable():
+    def forces(data):
+        data.close.flags.writeable = True
+        data.close[:] = 1.0
+        return []
+
+    before = DATA.close.copy()
+
+    with pytest.raises(StrategyFailure, match="changed what it was given"):
+        over(Scripted(forces))
+    assert np.array_equal(DATA.close, before, equal_nan=True)
 
 
 def test_a_strategy_that_blocks_is_not_asked_again_until_it_is_back():

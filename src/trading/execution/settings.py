@@ -73,7 +73,9 @@ class OrderPolicy(Section):
 class ExecutionSettings(Section):
     """The account, the orders and the market that fills them."""
 
-    initial_cash: Decimal = Field(Decimal(1_000_000), gt=0, description="USD.")
+    initial_cash: Decimal = Field(
+        Decimal(1_000_000), gt=0, lt=Decimal(10**12), description="USD; an account holds no more."
+    )
     account: Literal["cash", "margin"] = Field(
         "cash", description="cash: no borrowing, no shorts; margin: both, within the limits."
     )

@@ -49,8 +49,7 @@ class MarketData:
             view: npt.NDArray[Any] = getattr(self, name).view()
             if view.shape != (shape if name in FIELDS else shape[:1]):
                 raise DataError(f"{name} has shape {view.shape}, expected {shape}")
-            view.flags.writeable = False
-            object.__setattr__(self, name, view)
+            object.__setattr__(self, name, _read_only(view))
 
     def __repr__(self) -> str:
         bars, symbols = self.shape
@@ -127,3 +126,14 @@ class MarketData:
         if "columns" in self.__dict__:
             view.__dict__["columns"] = self.columns
         return view
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a view that cannot be written to, nor be made writeable again; nothing is copied.
+
+    A plain view can be: numpy lets `flags.writeable = True` pass where the memory's owner allows
+    it. One through a read-only `memoryview` stays as it is.
+    """
+    # Dates have no buffer interface; their integers do.
+    plain = array.view(np.int64) if array.dtype.kind == "M" else array
+    return np.asarray(plain.data.toreadonly()).view(array.dtype)

@@ -23,6 +23,8 @@ R = TypeVar("R")
 
 TIMEOUT_SECONDS = 30.0
 PANEL_TIMEOUT_SECONDS = 600.0
+# What numpy says where an array that must stay read only is to be made writeable.
+WRITEABLE = "cannot set WRITEABLE flag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,7 @@ class _Walk:
 
     def go(self, worker: Worker) -> None:
         _ = self.data.columns  # Made once, and handed on to every view.
-        for row in range(max(self.strategy.lookback - 1, 0), len(self.data.timestamps)):
+        for row in range(lookback_of(self.strategy) - 1, len(self.data.timestamps)):
             if self._over:
                 return
             self.row = row
@@ -244,6 +246,28 @@ class _Walk:
         return Trace(signals, tuple(self.failures), self.suspended)
 
 
+def lookback_of(strategy: BaseStrategy) -> int:
+    """Return the lookback of a strategy, a number of bars from 1 on.
+
+    Raises
+    ------
+    StrategyFailure
+        It raises instead, or says something else.
+    """
+
+    def ask() -> int:
+        # Its author may have returned anything.
+        lookback: Any = strategy.lookback
+        if isinstance(lookback, bool) or not isinstance(lookback, int) or lookback < 1:
+            raise StrategyFailure(
+                f"{strategy.strategy_id}: its lookback must be a number of bars from 1 on, "
+                f"got {lookback!r}"
+            )
+        return lookback
+
+    return _guarded(strategy, ask)
+
+
 def _own(data: MarketData, bars: int) -> MarketData:
     """Return the last bars as a view of the strategy's own, which shares read-only arrays alone."""
     columns = data.columns
@@ -253,12 +277,7 @@ def _own(data: MarketData, bars: int) -> MarketData:
 
 
 def _ask(worker: Worker, strategy: BaseStrategy, data: MarketData) -> Signals:
-    lookback = strategy.lookback
-    if not isinstance(lookback, int) or lookback < 1:
-        raise StrategyFailure(
-            f"{strategy.strategy_id}: its lookback must be a number of bars from 1 on, "
-            f"got {lookback!r}"
-        )
+    lookback = lookback_of(strategy)
     bars = len(data.timestamps)
     if not bars or (bars < lookback and not isinstance(strategy, PanelStrategy)):
         return Signals.none(strategy.strategy_id, data.timestamps, data.symbols)
@@ -278,7 +297,7 @@ def _guarded(strategy: BaseStrategy, job: Callable[[], R]) -> R:
     except (StrategyError, Interrupted):
         raise
     except BaseException as error:
-        if isinstance(error, ValueError) and "read-only" in str(error):
+        if isinstance(error, ValueError) and ("read-only" in str(error) or WRITEABLE in str(error)):
             what = "changed what it was given; market data is read only: copy an array first"
         else:
             what = f"raised {type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"

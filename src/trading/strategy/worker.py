@@ -50,6 +50,7 @@ class Worker:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
+        self._over = False
         self._thread = threading.Thread(
             target=self._work, name=f"strategy {strategy_id}", daemon=True
         )
@@ -67,7 +68,7 @@ class Worker:
             raise StrategyHangs(f"{self.strategy_id} hangs: an earlier call has not come back yet")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[R] = loop.create_future()
-        self.busy, self.heartbeat = True, time.monotonic()
+        self.busy, self._over, self.heartbeat = True, False, time.monotonic()
         self._jobs.put(lambda: self._do(job, loop, done))
         timer: asyncio.TimerHandle
 
@@ -101,6 +102,11 @@ class Worker:
         task = self._task
         try:
             result: R = self._loop.run_until_complete(task)
+        except asyncio.CancelledError:
+            if self._over:
+                # Cancelled from here, because nobody waits any longer: the whole job ends.
+                raise Interrupted from None
+            raise
         finally:
             self._task = None
             if task.done() and not task.cancelled():
@@ -157,6 +163,7 @@ class Worker:
             return
 
     def _cancel(self) -> None:
+        self._over = True
         task, loop = self._task, self._loop
         if task is not None and loop is not None:
             loop.call_soon_threadsafe(task.cancel)
