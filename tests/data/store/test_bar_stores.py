@@ -178,6 +178,16 @@ def test_an_address_that_names_no_store_is_refused() -> None:
         open_bars("postgresql://nobody@127.0.0.1:1/none?connect_timeout=2")
 
 
+@pytest.mark.parametrize(
+    "address", ["mysql://me:canary-7f3@host/db", "postgresql://me:canary%zz-7f3@host/db"]
+)
+def test_an_address_that_cannot_be_used_is_not_told_with_its_password(address: str) -> None:
+    with pytest.raises(StoreError) as caught:
+        open_bars(address)
+    assert "canary" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
 values = st.floats(allow_infinity=False, width=64)
 
 

@@ -25,6 +25,7 @@ def open_store(location: str | Path) -> ObjectStore:
         return S3Store(parts.netloc, parts.path.strip("/"))
     if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path:
         return FolderStore(Path(unquote(parts.path)))
+    shown = location.replace(f"{parts.netloc.rpartition('@')[0]}@", "***@", 1)
     raise StoreError(
-        f"{location!r} names no store; expected s3://bucket[/prefix], file:///folder or a folder"
+        f"{shown!r} names no store; expected s3://bucket[/prefix], file:///folder or a folder"
     )

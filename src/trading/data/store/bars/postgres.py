@@ -79,6 +79,7 @@ class PostgresBars:
     """
 
     def __init__(self, conninfo: str, schema: str = "trading") -> None:
+        _check_address(conninfo)
         self._conninfo, self._schema_name = conninfo, schema
         self._lock = threading.RLock()
         self._connection: psycopg.Connection[Any] | None = None
@@ -180,6 +181,17 @@ class PostgresBars:
                 raise
             self._connection = connection
         return self._connection
+
+
+def _check_address(conninfo: str) -> None:
+    try:
+        psycopg.conninfo.conninfo_to_dict(conninfo)
+    except psycopg.ProgrammingError:
+        # libpq's sentence quotes what it could not read, which can be the password.
+        raise StoreError(
+            "the address of the database cannot be read; expected "
+            "postgresql://user:password@host/database, with special characters as %XX"
+        ) from None
 
 
 def _describe(number: int, schema: Schema) -> str:
