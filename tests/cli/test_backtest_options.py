@@ -52,6 +52,21 @@ def test_wrong_strategies_are_refused(text: str, told: str) -> None:
         read_strategies(text, ())
 
 
+def test_a_strategy_that_is_not_installed_is_named_by_its_address() -> None:
+    place = "trading.strategy.trend_following:TrendFollowing"
+    (alone,) = read_strategies(place, ["short_ma=7"])
+    assert (alone.strategy_id, alone.fraction) == ("trend_following", 1.0)
+    assert alone.build().get_parameters()["short_ma"] == 7
+    one, other = read_strategies(f"{place}:0.25,momentum:0.5", ["trend_following.short_ma=7"])
+    assert (one.strategy_id, one.fraction) == ("trend_following", 0.25)
+    assert one.parameters == {"short_ma": 7}
+    assert (other.strategy_id, other.fraction) == ("momentum", 0.5)
+    with pytest.raises(ConfigurationError, match="named twice"):
+        read_strategies(f"{place},trend_following", ())
+    with pytest.raises(ConfigurationError, match="nowhere:Nothing cannot be imported"):
+        read_strategies("nowhere:Nothing", ())
+
+
 def test_parameters_find_their_strategy() -> None:
     (alone,) = read_strategies("momentum", ["lookback_period=30", "threshold=0.1"])
     assert alone.build().get_parameters()["lookback_period"] == 30
@@ -107,6 +122,7 @@ def test_settings_of_the_run_and_of_the_program_are_told_apart() -> None:
 @pytest.mark.parametrize(
     ("sets", "told"),
     [
+        (("execution.initial_cash=1000000000000",), "initial_cash: Input should be less than"),
         (("execution.nonsense=1",), "execution.nonsense: Extra inputs"),
         (("execution.initial_cash=-1",), "execution.initial_cash"),
         (("execution.fill=someday",), "execution.fill"),

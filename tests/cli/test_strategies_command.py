@@ -140,6 +140,13 @@ def test_a_name_that_python_would_not_take_is_refused(tmp_path, name):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["numpy", "random", "pytest"])
+def test_a_name_that_would_hide_a_module_is_refused(tmp_path, name):
+    with pytest.raises(StrategyError, match=f"{name} is a Python module already"):
+        scaffold(name, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_written_over_and_no_name_is_taken_twice(capsys, tmp_path):
     (tmp_path / "mine").mkdir()
     with pytest.raises(StrategyError, match="is there already"):

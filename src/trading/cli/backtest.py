@@ -14,7 +14,7 @@ def backtest_command(
         str,
         typer.Argument(
             help="A strategy, or several with their shares of the capital: "
-            "momentum:0.5,trend_following:0.5."
+            "momentum:0.5,trend_following:0.5. module:Class names one that is not installed."
         ),
     ],
     universe: Annotated[

@@ -16,7 +16,7 @@ from trading.errors import ConfigurationError, StrategyError
 from trading.market.bars import BarInterval
 from trading.risk.sizing.fixed_fraction import FixedFraction, FixedFractionParameters
 from trading.strategy.base import BaseStrategy
-from trading.strategy.registry import strategy_class
+from trading.strategy.registry import REGISTRY, strategy_class
 
 SECTIONS = ("execution", "risk", "sizer")
 MOST_VALUES = 10_000
@@ -74,36 +74,42 @@ class StrategyRequest:
 def read_strategies(text: str, params: Sequence[str]) -> tuple[StrategyRequest, ...]:
     """Read `momentum` or `momentum:0.5,trend_following:0.5`, and the parameters beside it.
 
-    Strategies without a fraction share what is left equally. With several, a parameter names its
-    strategy: `momentum.threshold=0.1`. Raises `ConfigurationError`.
+    A strategy that is not installed is named by its address, `module:Class` or `module:Class:0.5`,
+    and goes by the name that its class has. Strategies without a fraction share what is left
+    equally. With several, a parameter names its strategy: `momentum.threshold=0.1`. Raises
+    `ConfigurationError`.
     """
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not parts:
         raise ConfigurationError(
             "no strategy is named; give one, as in `trading backtest momentum`"
         )
-    names, given = zip(*(_name_and_fraction(part) for part in parts), strict=True)
-    if len(set(names)) != len(names):
-        raise ConfigurationError(f"a strategy is named twice in {text!r}; name each once")
+    places, given = zip(*(_place_and_fraction(part) for part in parts), strict=True)
     fractions = _fractions(given)
-    parameters = _parameters(names, params)
     try:
-        classes = [strategy_class(name) for name in names]
+        classes = [strategy_class(place) for place in places]
     except StrategyError as error:
         raise ConfigurationError(str(error)) from error
+    names = [found.name for found in classes]
+    if len(set(names)) != len(names):
+        raise ConfigurationError(f"a strategy is named twice in {text!r}; name each once")
+    parameters = _parameters(names, params)
     return tuple(
         StrategyRequest(found, name, fraction, parameters[name])
         for found, name, fraction in zip(classes, names, fractions, strict=True)
     )
 
 
-def _name_and_fraction(part: str) -> tuple[str, float | None]:
-    name, separator, share = part.partition(":")
+def _place_and_fraction(part: str) -> tuple[str, float | None]:
+    """Return the name or address of a strategy, and its share of the capital if there is one."""
+    place, separator, share = part.rpartition(":")
     if not separator:
-        return name, None
+        return part, None
     try:
-        return name, float(share)
+        return place, float(share)
     except ValueError:
+        if ":" not in place and place not in REGISTRY.names():
+            return part, None
         raise ConfigurationError(
             f"{part!r}: the share of the capital must be a number, as in momentum:0.5"
         ) from None

@@ -50,6 +50,7 @@ from trading.cli.output import DONE, FAILED, NOTHING_TO_DO, console, print_json
 from trading.config import Settings, load_settings
 from trading.errors import ConfigurationError, RiskError, StoreError, StrategyError
 from trading.risk.sizing import PositionSizer, build_sizer
+from trading.strategy.runner import lookback_of
 
 COMPILING = "compiling the engine: half a minute, once on a machine and for a version"
 
@@ -99,7 +100,7 @@ def run_backtest(options: BacktestOptions) -> int:
             raise ConfigurationError("--sweep and --check-lookahead are two runs; ask for one")
         return _sweep(request)
     sleeves = request.sleeves()
-    lookback = max(max(one.strategy.lookback, one.sizer.lookback) for one in sleeves)
+    lookback = max(max(lookback_of(one.strategy), one.sizer.lookback) for one in sleeves)
     market = _load(request, lookback)
     request = request.spread_over(market)
     sleeves = request.sleeves()
@@ -234,7 +235,8 @@ def _longest_lookback(
     found = [request.sizer().lookback]
     for point in points:
         try:
-            found.append(strategy.strategy.build("", **{**strategy.parameters, **point}).lookback)
+            built = strategy.strategy.build("", **{**strategy.parameters, **point})
+            found.append(lookback_of(built))
         except StrategyError:
             continue  # The sweep records what is wrong with the point.
     return max(found)

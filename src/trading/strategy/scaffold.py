@@ -1,6 +1,7 @@
 """A new strategy as a package of its own: entry point, strategy and a test that passes."""
 
 import keyword
+from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
@@ -36,6 +37,7 @@ README = """\
 Try it without installing, from this folder:
 
     PYTHONPATH=src trading strategies show $name.strategy:$cls
+    PYTHONPATH=src trading backtest $name.strategy:$cls
     PYTHONPATH=src python -m pytest
 
 Install it (`pip install -e .`) and it is `$name` wherever a strategy is named; `trading strategies
@@ -161,6 +163,10 @@ def scaffold(name: str, folder: Path) -> tuple[Path, ...]:
         raise StrategyError(
             f"{name!r} cannot name a strategy; use lower-case letters, digits and underscores, a "
             "letter first, and no word of Python"
+        )
+    if find_spec(name) is not None:
+        raise StrategyError(
+            f"{name} is a Python module already, which the new one would hide; choose another name"
         )
     root = folder / name
     if root.exists():
