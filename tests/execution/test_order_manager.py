@@ -1,13 +1,13 @@
-"""The order manager at work, at failures and at recovery."""
+"""The order manager at work and at failures."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
-from scripted_broker import START, Clock, ScriptedBroker, an_order, restarted
+from managed_orders import Cap, a_manager, again, close_journals, deliver, run, started
+from scripted_broker import Clock, ScriptedBroker, an_order
 
 from trading.errors import (
     BrokerStopped,
@@ -16,75 +16,17 @@ from trading.errors import (
     OrderError,
     ReconciliationError,
 )
-from trading.execution.activities import Dividend, Split
-from trading.execution.broker_desk import Patience
 from trading.execution.brokers.base import Capabilities
-from trading.execution.journal import Journal
-from trading.execution.lifecycle import OrderEvent, OrderEventKind
-from trading.execution.order_manager import OrderManager
-from trading.execution.orders import Fill, Order, OrderStatus, Side, TimeInForce
-from trading.execution.pre_trade import PreTradeCheck, Review
+from trading.execution.lifecycle import OrderEventKind
+from trading.execution.orders import OrderStatus, Side
 
-FAST = Patience(timeout=0.05, settle=0.0, retries=1, retry_delay=0.0)
 E = OrderEventKind
-JOURNALS: list[Journal] = []
 
 
 @pytest.fixture(autouse=True)
 def _closed_journals() -> Iterator[None]:
     yield
-    while JOURNALS:
-        JOURNALS.pop().close()
-
-
-class Cap:
-    """A risk check that allows a number of shares."""
-
-    def __init__(self, most: str) -> None:
-        self.most = Decimal(most)
-
-    async def review(self, order: Order) -> Review:
-        return Review(min(self.most, order.quantity), "max_position" if self.most else "halted")
-
-
-def a_manager(
-    broker: ScriptedBroker, path: Path, check: PreTradeCheck | None = None
-) -> OrderManager:
-    journal = Journal(path / "orders.jsonl", durable=False)
-    JOURNALS.append(journal)
-    return OrderManager(
-        broker,
-        journal,
-        check=check,
-        symbols={"AAA", "BBB"},
-        patience=FAST,
-        clock=broker.clock,
-    )
-
-
-async def started(
-    broker: ScriptedBroker, path: Path, check: PreTradeCheck | None = None
-) -> OrderManager:
-    manager = a_manager(broker, path, check)
-    await manager.start()
-    return manager
-
-
-def again(manager: OrderManager) -> tuple[ScriptedBroker, Path]:
-    """Stop a manager as a kill would, and return what the next one starts from."""
-    manager.journal.close()
-    broker = manager.broker
-    assert isinstance(broker, ScriptedBroker)
-    return restarted(broker), manager.journal.path.parent
-
-
-def deliver(manager: OrderManager, broker: ScriptedBroker) -> None:
-    while broker.outbox:
-        manager.handle(broker.outbox.pop(0))
-
-
-def run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(work)
+    close_journals()
 
 
 def test_an_order_is_sent_filled_and_counted(tmp_path: Path) -> None:
@@ -372,129 +314,5 @@ def test_a_broker_that_cannot_replace(tmp_path: Path) -> None:
         await manager.submit(an_order(limit="10"))
         with pytest.raises(OrderError, match="cannot replace orders; cancel, then submit"):
             await manager.replace("o1", an_order("o2", limit="11"))
-
-    run(work())
-
-
-def test_repeated_events_change_nothing(tmp_path: Path) -> None:
-    async def work() -> None:
-        broker = ScriptedBroker(Clock())
-        manager = await started(broker, tmp_path)
-        await manager.submit(an_order())
-        broker.fill("o1", "100", "10")
-        broker.act(Dividend("d1", "AAA", broker.clock(), Decimal("0.5")))
-        events = list(broker.outbox)
-        for event in events * 3:
-            manager.handle(event)
-        assert manager.account.cash == Decimal("1000000") - 1000 - 1 + 50
-        assert manager.account.cash == broker.ledger.cash
-
-    run(work())
-
-
-def test_a_contradiction_stops_orders_until_it_is_explained(tmp_path: Path) -> None:
-    async def work() -> None:
-        broker = ScriptedBroker(Clock())
-        manager = await started(broker, tmp_path)
-        await manager.submit(an_order())
-        fill = Fill(
-            "x1", "o1", "AAA", Side.BUY, Decimal(101), Decimal(10), Decimal(0), broker.clock()
-        )
-        with pytest.raises(ReconciliationError, match="overfills order o1"):
-            manager.handle(OrderEvent("o1", E.FILL, fill.timestamp, fill=fill))
-        with pytest.raises(ReconciliationError, match="overfills"):
-            await manager.submit(an_order("o2"))
-        await manager.reconcile()
-        assert (await manager.submit(an_order("o2"))).status is OrderStatus.ACCEPTED
-        with pytest.raises(ReconciliationError, match="'zz', which is not ours"):
-            manager.handle(OrderEvent("zz", E.ACCEPT, START))
-
-    run(work())
-
-
-def test_a_restart_hears_what_happened_meanwhile(tmp_path: Path) -> None:
-    async def work() -> None:
-        broker = ScriptedBroker(Clock())
-        manager = await started(broker, tmp_path)
-        for name in ("a", "b", "c", "d"):
-            await manager.submit(an_order(name, limit="20"))
-        broker, path = again(manager)
-        broker.fill("a", "100", "10")
-        broker.act(Split("s1", "AAA", broker.clock(), Decimal(2), Decimal(10)))
-        broker.fill("b", "150", "5")
-        broker.act(Dividend("d1", "AAA", broker.clock(), Decimal("0.1")))
-        broker.say("c", E.EXPIRE, "end_of_session")
-        manager = await started(broker, path)
-        statuses = {name: record.status.value for name, record in manager.records.items()}
-        assert statuses == {
-            "a": "FILLED",
-            "b": "PARTIALLY_FILLED",
-            "c": "EXPIRED",
-            "d": "ACCEPTED",
-        }
-        assert manager.record("b").remaining_quantity == 50
-        assert manager.record("d").order.limit_price == 10
-        assert manager.account.quantity("AAA") == 350
-        assert manager.account.cash == broker.ledger.cash
-
-    run(work())
-
-
-def test_it_does_not_start_where_the_books_disagree(tmp_path: Path) -> None:
-    async def work() -> None:
-        broker = ScriptedBroker(Clock())
-        manager = await started(broker, tmp_path)
-        await manager.submit(an_order())
-        broker, path = again(manager)
-        await broker.submit(an_order("by-hand"))
-        broker.fill("by-hand", "100", "10")
-        manager = a_manager(broker, path)
-        with pytest.raises(ReconciliationError) as raised:
-            await manager.start()
-        for part in ("'by-hand', which is not ours", "0 AAA by our books, 100", "cash is 1000000"):
-            assert part in str(raised.value)
-        with pytest.raises(ReconciliationError):
-            await manager.submit(an_order("o2"))
-
-    run(work())
-
-
-def test_an_empty_journal_takes_positions_over_but_no_orders(tmp_path: Path) -> None:
-    async def work() -> None:
-        broker = ScriptedBroker(Clock())
-        await broker.submit(an_order("old"))
-        with pytest.raises(ReconciliationError, match="works 1 order"):
-            await started(broker, tmp_path / "a")
-        broker.fill("old", "100", "10")
-        manager = await started(broker, tmp_path / "b")
-        assert manager.account.quantity("AAA") == 100
-        assert manager.account.cash == broker.ledger.cash
-        manager.account.check()
-
-    run(work())
-
-
-def test_a_journal_belongs_to_one_broker(tmp_path: Path) -> None:
-    async def work() -> None:
-        manager = await started(ScriptedBroker(Clock()), tmp_path)
-        _, path = again(manager)
-        with pytest.raises(ReconciliationError, match="belongs to broker 'scripted'"):
-            await started(ScriptedBroker(Clock(), name="other"), path)
-
-    run(work())
-
-
-def test_listening_follows_the_brokers_stream(tmp_path: Path) -> None:
-    async def work() -> None:
-        broker = ScriptedBroker(Clock())
-        manager = await started(broker, tmp_path)
-        await manager.submit(an_order(in_force=TimeInForce.DAY))
-        broker.say("o1", E.EXPIRE, "end_of_session")
-        for event in broker.outbox:
-            broker.queue.put_nowait(event)
-        await broker.close()
-        await manager.listen()
-        record = manager.record("o1")
-        assert (record.status, record.reason) == (OrderStatus.EXPIRED, "end_of_session")
 
     run(work())

@@ -234,6 +234,21 @@ class OrderRecord:
         return tuple(event.fill for event in self.history if event.fill is not None)
 
     @property
+    def was_restated(self) -> bool:
+        """Whether a split has changed it."""
+        return any(event.kind is OrderEventKind.RESTATE for event in self.history)
+
+    @property
+    def sent_at(self) -> datetime | None:
+        """When it was last sent to the broker; None where it never was."""
+        times = [e.timestamp for e in self.history if e.kind is OrderEventKind.SUBMIT]
+        return times[-1] if times else None
+
+    def was_sent_before(self, moment: datetime) -> bool:
+        """Tell whether the broker had it before `moment`, so that a split of then concerns it."""
+        return self.sent_at is not None and self.sent_at < moment
+
+    @property
     def average_price(self) -> Decimal | None:
         """USD a share over all fills as they were reported, to 28 digits; None without a fill."""
         fills = self.fills

@@ -8,12 +8,13 @@ takes a new one.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from trading.errors import NotFoundError, OrderError
+from trading.execution.activities import Split
 from trading.execution.lifecycle import OPEN, OrderEvent, OrderEventKind, OrderRecord
 from trading.execution.money import MICRO, from_micros, to_micros, to_price
 from trading.execution.orders import Order, OrderType, Side
@@ -233,6 +234,22 @@ def split_event(
         remaining_quantity=from_micros(remaining),
         filled_quantity=from_micros(round(to_micros(record.filled_quantity) * factor)),
     )
+
+
+def restatements(records: Iterable[OrderRecord], split: Split) -> list[OrderEvent]:
+    """Return the RESTATE events of the open orders that the broker had before a split.
+
+    Where nothing is left of an order, the broker cancels it; it may have ended before, so that is
+    heard from the broker and not inferred.
+    """
+    events = [
+        split_event(record, split.ratio, split.timestamp, whole_shares=split.whole_shares)
+        for record in records
+        if record.order.symbol == split.symbol
+        and record.status in OPEN
+        and record.was_sent_before(split.timestamp)
+    ]
+    return [event for event in events if event.kind is OrderEventKind.RESTATE]
 
 
 def _divided(price: Decimal | None, factor: float) -> Decimal | None:

@@ -19,7 +19,7 @@ from trading.execution.activities import (
 )
 from trading.execution.encoding import from_plain, to_plain
 from trading.execution.lifecycle import OPEN, OrderEvent, OrderEventKind, OrderRecord
-from trading.execution.order_book import OrderBook, split_event
+from trading.execution.order_book import OrderBook, restatements
 from trading.execution.orders import Order
 
 JOURNAL_VERSION = 1
@@ -108,15 +108,8 @@ class OrderState:
             return []
         entries: list[dict[str, Any]] = [entry_of(happening)]
         if isinstance(happening, Split):
-            for record in self.book.of_symbol(happening.symbol):
-                if record.order.submitted_at < happening.timestamp:
-                    event = split_event(
-                        record,
-                        happening.ratio,
-                        happening.timestamp,
-                        whole_shares=happening.whole_shares,
-                    )
-                    entries.append(event_entry(event))
+            of_symbol = self.book.of_symbol(happening.symbol)
+            entries += map(event_entry, restatements(of_symbol, happening))
         return entries
 
     def _apply_event(self, event: OrderEvent) -> None:
