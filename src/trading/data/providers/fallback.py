@@ -15,6 +15,7 @@ from trading.data.providers.base import DataProvider, FetchResult, MissingBars
 from trading.data.providers.board import Board
 from trading.data.providers.clock import Clock, LoopClock
 from trading.data.providers.failures import Remedy, malformed_symbol, may_pass, remedy_of
+from trading.data.providers.fundamentals import CompletedFundamentals, complete_fundamentals
 from trading.data.providers.gaps import missing_bars
 from trading.data.providers.vendor_bars import finished_sessions
 from trading.errors import ConfigurationError, DataError, ProviderError, ProviderRefused
@@ -125,6 +126,10 @@ class FallbackProvider:
             raise self._nothing(run, start, end)
         await self._cross_check(run, run.board)
         return self._result(run, run.board)
+
+    async def fundamentals(self, symbols: Sequence[str]) -> CompletedFundamentals:
+        """Return the fundamentals of `symbols`, each field of the first provider that tells it."""
+        return await complete_fundamentals(self._providers, symbols)
 
     def _board(self, sessions: SessionArray, symbols: Sequence[str]) -> Board:
         return Board(sessions, symbols, self._settings.data.providers.tolerance)
