@@ -51,9 +51,10 @@ def adjust_bars(
     splits = locate(series, actions, CorporateActionType.SPLIT)
     ratio = _later(series, splits, np.log(splits.value))
     values = dict(series.values)
-    for name in PRICE_COLUMNS:
-        values[name] = values[name] / ratio
-    values["volume"] = values["volume"] * ratio
+    with np.errstate(over="ignore"):
+        for name in PRICE_COLUMNS:
+            values[name] = values[name] / ratio
+        values["volume"] = values["volume"] * ratio
     values["adjusted_close"] = values["close"] * _dividend_factor(series, actions)
     return replace(series, values=values).to_bars()
 

@@ -11,7 +11,7 @@ def check_activity(series: BarSeries, settings: DataSettings) -> list[Finding]:
     """Return the findings about unchanged closes and volumes of a series without missing closes."""
     volume = series["volume"]
     usual = group_median(np.where(volume > 0, volume, np.nan), series.code, len(series.symbols))
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(all="ignore"):
         multiple = volume / usual[series.code]
         spikes = np.flatnonzero(multiple > settings.quality.volume_spike)
     found = [

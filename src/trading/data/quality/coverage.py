@@ -177,11 +177,12 @@ def _doubles(series: BarSeries) -> Finding | None:
     if len(keep) < 2:
         return None
     begin, end = starts[:-1][keep], starts[1:][keep] - 1
-    sums = [np.add.reduceat(np.nan_to_num(series[f]), starts[:-1]) for f in ("close", "volume")]
+    with np.errstate(over="ignore"):
+        sums = [np.add.reduceat(np.nan_to_num(series[f]), starts[:-1]) for f in ("close", "volume")]
     columns = [series.day[begin].astype(np.int64), series.day[end].astype(np.int64), end - begin]
     table = np.stack([*map(np.float64, columns), *(total[keep] for total in sums)])
     order = np.lexsort(table)
-    same = (np.diff(table[:, order], axis=1) == 0).all(axis=0)
+    same = (table[:, order[1:]] == table[:, order[:-1]]).all(axis=0)
     twins = np.unique(np.r_[order[:-1][same], order[1:][same]])
     return finding_of_rows(
         FindingKind.DUPLICATE_SERIES,

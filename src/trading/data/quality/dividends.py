@@ -181,7 +181,7 @@ def _witnesses(series: BarSeries, actions: Sequence[CorporateAction]) -> _Witnes
     step = series.log_steps(close)
     sigma = robust_scale(step, series.code, len(series.symbols), LEAST_SIGMA)
     row, code = events.row, series.code[events.row]
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         kept = (adjusted[row - 1] / close[row - 1]) / (adjusted[row] / close[row])
     implied = close[row - 1] * (1 - kept)
     usable = np.isfinite(step[row]) & np.isfinite(implied)
@@ -273,6 +273,8 @@ def _faults(
     odds: FloatArray,
     settings: QualitySettings,
 ) -> list[DividendFault]:
+    # No payment, and no adjustment, takes the whole price.
+    possible = (amount < held.before) & (held.implied < held.before)
     return [
         DividendFault(
             kind,
@@ -283,7 +285,7 @@ def _faults(
             float(held.implied[i]),
             float(amount[i]),
             float(odds[i]),
-            bool(odds[i] >= settings.repair_odds),
+            bool(odds[i] >= settings.repair_odds and possible[i]),
         )
         for i in np.flatnonzero(which)
     ]

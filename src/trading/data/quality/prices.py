@@ -48,7 +48,7 @@ def check_prices(
     declared within three rows explains a move.
     """
     moves = _moves(series, actions)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(all="ignore"):
         found = [
             _impossible(series, moves, settings),
             _spikes(series, moves, settings),

@@ -19,6 +19,7 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 # The standard deviation of a normal variable over its median absolute deviation.
 NORMAL_MAD = 1.4826
+LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -88,14 +89,19 @@ class BarSeries:
 
     def log_steps(self, column: FloatArray) -> FloatArray:
         """Return log(value / value of the row before), NaN where it is not finite."""
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             step = np.log(column) - np.log(self.lagged(column))
         step[~np.isfinite(step)] = np.nan
         return step
 
+    @property
+    def usable(self) -> BoolArray:
+        """(R,) whether a row has a close that can be one: positive and finite."""
+        return np.asarray(np.isfinite(self["close"]) & (self["close"] > 0))
+
     def known(self) -> "BarSeries":
-        """Return the rows that have a close."""
-        keep = ~np.isnan(self["close"])
+        """Return the rows that have a usable close."""
+        keep = self.usable
         if keep.all():
             return self
         values = {name: column[keep] for name, column in self.values.items()}
@@ -118,7 +124,8 @@ def group_median(values: FloatArray, group: IntArray, groups: int) -> FloatArray
     right to seven digits, ample for a scale.
     """
     keep = np.isfinite(values)
-    bits = values[keep].astype(np.float32).view(np.int32).astype(np.int64)
+    kept = np.clip(values[keep], -LARGEST, LARGEST).astype(np.float32)
+    bits = kept.view(np.int32).astype(np.int64)
     key = np.sort((group[keep] << 32) + np.where(bits < 0, ~(bits & 0x7FFFFFFF), bits))
     edges = np.searchsorted(key, np.arange(groups + 1, dtype=np.int64) * (1 << 32) - (1 << 31))
     count = np.diff(edges)

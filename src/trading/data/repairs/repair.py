@@ -18,8 +18,8 @@ def repair_bars(
     """Return bars and actions with every provable fault mended; `revert` undoes it.
 
     Levels come first, since a dividend can only be judged against prices on one level. Rows
-    without a close stay as they are. The result is sorted by symbol then date. A history is judged
-    as a whole, with what came later: use it on data, never inside a decision.
+    without a usable close stay as they are. The result is sorted by symbol then date. A history is
+    judged as a whole, with what came later: use it on data, never inside a decision.
 
     Raises `DataError` when a column is missing or a (symbol, day) comes twice.
     """
@@ -28,7 +28,7 @@ def repair_bars(
     levelled, level_repairs = repair_levels(series, actions, settings)
     paid = repair_dividends(levelled, actions, settings)
     changed = changed_rows(series, paid.series)
-    unknown = whole.to_bars()[pd.isna(whole["close"])] if len(whole) > len(series) else None
+    unknown = whole.to_bars()[~whole.usable] if len(whole) > len(series) else None
     result = paid.series.to_bars()
     if unknown is not None:
         result = pd.concat([result, unknown]).sort_values(["symbol", "date"], ignore_index=True)
