@@ -165,10 +165,10 @@ def test_a_thousand_days_at_ten_per_cent() -> None:
     """Sessions in a row, each fetched the morning after; share of days and bars that are whole."""
     sessions = sessions_between(date(2020, 1, 2), date(2023, 12, 29))[:1_000]
     first, last = sessions[0].astype(object), sessions[-1].astype(object)
-    market = Market(symbols_of(40), first, last)
+    market = Market(symbols_of(25), first, last)
     services = Services(market, rate=0.1, seed=1)
     clock = VirtualClock(utc_midnight(first))
-    fallback = make_fallback(make_settings(), services=services, clock=clock)
+    fallback = make_fallback(make_settings(cross_checks=3), services=services, clock=clock)
     names = market.symbols[1:]
     whole, lost = 0, 0
 

@@ -143,9 +143,9 @@ def test_backups_complete_what_the_primary_lacks_and_every_value_tells_its_sourc
     class Forgetful(Services):
         def _polygon(self, *asked: Any) -> Any:
             content, status = super()._polygon(*asked)
-            rows = [r for r in content["results"] if r["T"] != "T0003"]
+            rows = [r for r in content["results"] if r.get("T") != "T0003"]
             for row in rows:
-                if row["T"] == "T0004":
+                if row.get("T") == "T0004":
                     row["v"] = None
             return content | {"results": rows, "resultsCount": len(rows)}, status
 
@@ -180,7 +180,7 @@ def test_a_disagreement_is_reported_and_fields_on_another_scale_are_not_mixed() 
         def _polygon(self, *asked: Any) -> Any:
             content, status = super()._polygon(*asked)
             for row in content["results"]:
-                row["v"] = None if row["T"] == "T0002" else row["v"]
+                row["v"] = None if row.get("T") == "T0002" else row.get("v")
             return content, status
 
     clock = VirtualClock(MORNING_AFTER)
@@ -203,3 +203,27 @@ def test_a_disagreement_is_reported_and_fields_on_another_scale_are_not_mixed() 
     np.testing.assert_allclose(
         bars.loc["T0002", "close"], MARKET.values["close"][t, MARKET.symbols.index("T0002")]
     )
+
+
+def test_the_fallback_adds_the_splits_that_polygons_bars_come_without() -> None:
+    clock = VirtualClock(MORNING_AFTER)
+    fallback = make_fallback(make_settings(), ["polygon"], services=Services(MARKET), clock=clock)
+    result = run_virtually(fallback.fetch(["BRK-B", "T0001"], FIRST, LAST))
+    row, ratio = MARKET.splits[0]
+    assert [(a.symbol, a.ex_date, a.value) for a in result.actions] == [
+        ("BRK-B", MARKET.day(row), ratio)
+    ]
+    assert not result.alerts
+
+    class Silent(Services):
+        def _polygon(self, path: str, *asked: Any) -> Any:
+            if path.startswith("/v3/"):
+                return {"status": "NOT_AUTHORIZED", "message": "upgrade"}, 403
+            return super()._polygon(path, *asked)
+
+    fallback = make_fallback(make_settings(), ["polygon"], services=Silent(MARKET), clock=clock)
+    result = run_virtually(fallback.fetch(["T0001"], LAST, LAST))
+    assert result.complete
+    assert [alert[:45] for alert in result.alerts] == [
+        "polygon did not tell splits and dividends: po"
+    ]

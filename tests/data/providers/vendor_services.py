@@ -258,6 +258,22 @@ class Services:
             if fault == "wrong symbol":
                 ticker += "X"
             return self._counted(results) | {"ticker": ticker}, 200
+        elif path.startswith("/v3/reference/splits"):
+            splits = [] if fault == "empty answer" else self.market.splits.items()
+            return {
+                "status": "OK",
+                "results": [
+                    {
+                        "ticker": self.market.symbols[n],
+                        "execution_date": str(self.market.day(t)),
+                        "split_from": 1,
+                        "split_to": ratio,
+                    }
+                    for n, (t, ratio) in splits
+                ],
+            }, 200
+        elif path.startswith("/v3/reference/dividends"):
+            return {"status": "OK", "results": []}, 200
         else:
             return {"status": "NOT_FOUND", "error": f"no such path {path}"}, 404
         return self._counted(results), 200

@@ -17,6 +17,8 @@ from trading.data.providers.clock import Clock, LoopClock
 from trading.data.providers.failures import Remedy, malformed_symbol, may_pass, remedy_of
 from trading.data.providers.fundamentals import CompletedFundamentals, complete_fundamentals
 from trading.data.providers.gaps import missing_bars
+from trading.data.providers.polygon import PolygonProvider
+from trading.data.providers.polygon_answers import to_polygon
 from trading.data.providers.vendor_bars import finished_sessions
 from trading.errors import ConfigurationError, DataError, ProviderError, ProviderRefused
 from trading.market.bars import CorporateAction
@@ -38,6 +40,7 @@ class _Run:
     failures: dict[str, Exception] = field(default_factory=dict)
     reasons: dict[str, dict[str, str]] = field(default_factory=dict)
     passing: set[str] = field(default_factory=set)
+    untold: list[str] = field(default_factory=list)
     rows_read: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
 
@@ -124,6 +127,7 @@ class FallbackProvider:
             await self._ask_all(run, sessions, turn)
         if run.board is None or not run.board.sources:
             raise self._nothing(run, start, end)
+        await self._add_actions(run, run.board)
         await self._cross_check(run, run.board)
         return self._result(run, run.board)
 
@@ -166,6 +170,23 @@ class FallbackProvider:
             board = run.board = self._board(sessions, names)
         board.add(result.bars, provider.name)
         return True
+
+    async def _add_actions(self, run: _Run, board: Board) -> None:
+        """Add the splits and dividends of a provider whose bars come without them."""
+        first, last = board.sessions[0].astype(object), board.sessions[-1].astype(object)
+        for provider in self._providers:
+            if not isinstance(provider, PolygonProvider) or provider.name not in board.sources:
+                continue
+            spelling = {to_polygon(symbol): symbol for symbol in board.symbols}
+            try:
+                found = await provider.actions(first, last)
+            except DataError as error:
+                run.untold.append(f"{provider.name} did not tell splits and dividends: {error}")
+                continue
+            for action in found:
+                if action.symbol in spelling:
+                    named = replace(action, symbol=spelling[action.symbol])
+                    run.actions.setdefault((named.ex_date, named.symbol, named.type), named)
 
     async def _cross_check(self, run: _Run, board: Board) -> None:
         """Ask the first backup for some of the primary's symbols too, others every session."""
@@ -230,7 +251,7 @@ class FallbackProvider:
         return missing_bars(bars, board.symbols, board.sessions, reasons, default)
 
     def _alerts(self, run: _Run, board: Board, result: FetchResult) -> tuple[str, ...]:
-        alerts = []
+        alerts = list(run.untold)
         for name, error in run.failures.items():
             kind = "stopped" if remedy_of(error) is Remedy.STOP else "failed"
             alerts.append(f"{name} {kind}: {error}")
