@@ -32,7 +32,7 @@ def audit(result: BacktestResult) -> None:
         assert abs(value - Decimal(repr(getattr(result, name)))) < Decimal("0.000001"), name
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(runs())
 def test_an_account_reproduces_a_backtest_to_the_last_digit(run: Run) -> None:
     result = result_of(run)
