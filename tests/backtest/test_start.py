@@ -9,7 +9,7 @@ from trading.backtest.instructions import Instructions
 from trading.backtest.replay import replay
 from trading.backtest.result import BacktestResult
 from trading.backtest.settings import BacktestSettings
-from trading.errors import DataError
+from trading.errors import ConfigurationError, DataError
 from trading.execution.settings import ExecutionSettings
 from trading.market.panel import Panel
 from trading.risk.settings import RiskSettings
@@ -86,3 +86,14 @@ def test_what_comes_before_the_start_is_refused(feed: BarFeed) -> None:
         replay(feed, wishes(range(3, 9)), *settings, start=START)
     with pytest.raises(DataError, match="reset"):
         replay(feed, Instructions.none(), *settings, start=START, resets=[3])
+
+
+def test_a_sleeve_of_something_else_is_refused(feed: BarFeed) -> None:
+    sizer = build_sizer("fixed_fraction", {})
+    for sleeve, wanted in (
+        (Sleeve(Momentum, sizer), "BaseStrategy"),  # type: ignore[arg-type]
+        (Sleeve("momentum", sizer), "BaseStrategy"),  # type: ignore[arg-type]
+        (Sleeve(Momentum(), "fixed_fraction"), "PositionSizer"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(ConfigurationError, match=f"takes a {wanted} that was built"):
+            backtest([sleeve], feed, BacktestSettings())

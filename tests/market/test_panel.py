@@ -85,3 +85,31 @@ def test_bars_as_objects() -> None:
     assert first.timestamp.utcoffset() is not None
     with pytest.raises(DataError, match=r"lack the column\(s\) volume"):
         require_bars(bars.drop(columns="volume"))
+
+
+def small_bars() -> pd.DataFrame:
+    days = pd.to_datetime(["2024-01-02", "2024-01-03"])
+    return pd.DataFrame({"date": days, "symbol": ["A", "B"], **dict.fromkeys(FIELDS, 1.0)})
+
+
+@pytest.mark.parametrize("column", ["date", "symbol"])
+def test_a_bar_without_a_date_or_symbol_is_refused(column: str) -> None:
+    bars = small_bars()
+    bars.loc[1, column] = None
+
+    with pytest.raises(DataError, match=f"1 of 2 bars have no {column}; leave them out"):
+        Panel.from_bars(bars)
+
+
+@pytest.mark.parametrize("given", [None, [1, 2], {"date": []}])
+def test_what_is_no_frame_is_refused(given: object) -> None:
+    with pytest.raises(DataError, match=f"pandas DataFrame, got {type(given).__name__}"):
+        require_bars(given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+def test_the_day_of_a_zoned_date_is_that_of_its_zone(zone: str) -> None:
+    bars = small_bars()
+    zoned = bars.assign(date=bars["date"].dt.tz_localize(zone))
+
+    assert (Panel.from_bars(zoned).sessions == Panel.from_bars(bars).sessions).all()

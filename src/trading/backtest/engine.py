@@ -89,6 +89,12 @@ async def run(
 
 
 def _require_sleeves(sleeves: Sequence[Sleeve]) -> None:
+    for sleeve in sleeves:
+        for found, wanted in ((sleeve.strategy, BaseStrategy), (sleeve.sizer, PositionSizer)):
+            if not isinstance(found, wanted):
+                raise ConfigurationError(
+                    f"a Sleeve takes a {wanted.__name__} that was built, got {found!r}"
+                )
     ids = [sleeve.strategy.strategy_id for sleeve in sleeves]
     if len(set(ids)) != len(ids):
         raise ConfigurationError(f"the strategies' ids must differ, got {', '.join(ids)}")

@@ -91,11 +91,17 @@ def empty_bars() -> pd.DataFrame:
 
 def require_bars(frame: pd.DataFrame) -> pd.DataFrame:
     """Return `frame` if it is a bars frame, else raise `DataError` naming what is wrong."""
+    if not isinstance(frame, pd.DataFrame):
+        raise DataError(f"bars are a pandas DataFrame, got {type(frame).__name__}")
     missing = [column for column in BAR_COLUMNS if column not in frame.columns]
     if missing:
         raise DataError(
             f"bars lack the column(s) {', '.join(missing)}; expected {', '.join(BAR_COLUMNS)}"
         )
+    for column in ("date", "symbol"):
+        empty = int(frame[column].isna().sum())
+        if empty:
+            raise DataError(f"{empty:,} of {len(frame):,} bars have no {column}; leave them out")
     return frame[list(BAR_COLUMNS)]
 
 

@@ -65,7 +65,11 @@ class Panel:
         rows: days, or seconds for intraday bars.
         """
         bars = require_bars(bars)
-        dates = bars["date"].to_numpy().astype(f"datetime64[{unit}]")
+        stamps = bars["date"]
+        if isinstance(stamps.dtype, pd.DatetimeTZDtype):
+            # The day is the exchange's, whatever day it is in UTC.
+            stamps = stamps.dt.tz_localize(None)
+        dates = stamps.to_numpy().astype(f"datetime64[{unit}]")
         if sessions is None:
             sessions = np.unique(dates)
         codes, names = pd.factorize(bars["symbol"], sort=True)
