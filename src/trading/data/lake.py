@@ -11,8 +11,9 @@
     benchmarks/…                                        see `trading.data.benchmark`
 
 An ingest writes the raw object, its manifest, the curated years, then the catalog, which commits
-it; a new session waits beside its year for a while, see `trading.data.curated`. A reader trusts a curated year only when its checksum is the catalog's; while another writer is
-between the two, or was killed there, the reader makes the year from the raw batches instead.
+it; a new session waits beside its year for a while, see `trading.data.curated`. A reader trusts a
+curated year only when its checksum is the catalog's; while another writer is between the two, or
+was killed there, the reader makes the year from the raw batches instead.
 """
 
 from collections.abc import Callable, Iterable, Sequence
