@@ -30,6 +30,7 @@ from trading.errors import ProviderError, ProviderStopped, ProviderUnavailable
 Read = TypeVar("Read")
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 RETRY_RESERVE = 30.0
+SHORTEST_WAIT = 0.001
 USER_AGENT = "Mozilla/5.0 (compatible; trading-signals/0.1)"
 
 
@@ -268,7 +269,8 @@ class ProviderClient:
         try:
             self._refuse_long_waits(f"{what} was not asked")
             while (wait := self._resume_at - self.clock.monotonic()) > 0:
-                await self.clock.sleep(wait)
+                # A timer may ring a rounding error early; a wait of that length would spin.
+                await self.clock.sleep(max(wait, SHORTEST_WAIT))
             await self._bucket.acquire()
             self._quota.take(self.name, what)
         except BaseException:
