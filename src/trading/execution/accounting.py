@@ -70,7 +70,10 @@ def close_out(book: Book, row: int, column: int, quantity: int, price: float, re
 
 @compiled
 def split_position(book: Book, row: int, column: int, ratio: float, lot: int) -> None:
-    """Give `ratio` new shares for each old one; fractions of a lot are paid in cash."""
+    """Give `ratio` new shares for each old one; fractions of a lot are paid in cash.
+
+    What less than half a micro-share is left of has cost its basis.
+    """
     book.symbols[column].last /= ratio
     held = int(np.rint(book.symbols[column].position * ratio))
     book.symbols[column].position = held
@@ -78,6 +81,9 @@ def split_position(book: Book, row: int, column: int, ratio: float, lot: int) ->
     excess = held - whole if held >= 0 else held + whole
     if excess != 0:
         close_out(book, row, column, excess, book.symbols[column].last, SPLIT)
+    elif held == 0:
+        book.account[0].realized -= book.symbols[column].basis
+        book.symbols[column].basis = 0
 
 
 @compiled

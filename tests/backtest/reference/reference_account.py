@@ -75,5 +75,7 @@ class Account:
         position.last = position.last / ratio
         excess = position.quantity - floor_lot(position.quantity, lot)
         if excess == 0:
+            if position.quantity == 0:
+                position.basis = 0
             return 0, 0
         return excess, self.trade(column, -excess, position.last, 0)
