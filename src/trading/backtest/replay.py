@@ -64,7 +64,9 @@ def replay(
         raise DataError(f"the run is to begin at bar {start} of {bars}; give it later bars")
     outside = [row for row in resets if not start <= row < bars]
     if outside:
-        raise DataError(f"the reset of row {outside[0]} lies outside the run's bars")
+        raise DataError(
+            f"the reset of row {outside[0]} lies outside the {bars - start} bars of the run"
+        )
     if len(instructions) and instructions.rows[0] < start:
         raise DataError(f"an instruction of bar {instructions.rows[0]} comes before the start")
     tape = _tape(feed, rules, limits, instructions.offsets(bars), resets)
