@@ -200,3 +200,18 @@ def test_an_interrupt_tells_how_to_continue(run: Run, monkeypatch: pytest.Monkey
     answer = run("month")
     assert answer.code == 130
     assert "run the same command again to continue" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("backtest",), "Missing argument 'strategy' (see `trading --help`)"),
+        (("backtest", "momentum", "--samples", "0"), "Invalid value for '--samples'"),
+        (("backtest", "momentum", "--from", "soon"), "Invalid value for '--from'"),
+        (("backtest", "momentum", "--nope"), "No such option: --nope"),
+    ],
+)
+def test_misuse_names_the_option(run: Run, arguments: tuple[str, ...], told: str) -> None:
+    answer = run(*arguments)
+    assert answer.code == 2
+    assert told in answer.err

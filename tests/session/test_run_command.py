@@ -25,7 +25,7 @@ from trading.session.ledger import SessionLedger
 from trading.strategy.trend_following import TrendFollowing
 
 Run = Callable[..., "Answer"]
-QUICK = ("--param", "short_ma=3", "--param", "long_ma=10", "--set", "data.min_symbols=1")
+QUICK = ("--param", "short_ma=3", "--param", "long_ma=10")
 SETTINGS = ("--set", "power_safe=false")
 
 

@@ -196,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     except TyperException as error:
-        code = _tell(f"{error} (see `trading --help`)", MISUSE)
+        code = _tell(f"{error.format_message().rstrip('.')} (see `trading --help`)", MISUSE)
     except ConfigurationError as error:
         code = _tell(str(error), MISUSE)
     except TradingError as error:

@@ -193,7 +193,9 @@ def _source(
     universe = read_universe(options.universe)
     if options.interval is not BarInterval.DAY:
         return _intraday_source(options, clock, known or universe.symbols, universe.top, sectors)
-    provider = open_provider(general, options.bars)
+    # The month needs many names; bars that were named are traded, be they of one.
+    few = general.data.model_copy(update={"min_symbols": 1}) if options.bars else general.data
+    provider = open_provider(general.model_copy(update={"data": few}), options.bars)
     source = PolledSource(
         provider,
         clock,
