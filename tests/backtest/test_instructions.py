@@ -66,3 +66,9 @@ def test_rows_come_in_order_and_cancels_first() -> None:
 def test_a_row_outside_the_run_is_refused(row: int) -> None:
     with pytest.raises(DataError, match="outside the 4 bars"):
         Instructions.targets([row], [0], [0.1]).offsets(4)
+
+
+@pytest.mark.parametrize("weight", [1e7, -1e20, 1e300])
+def test_a_weight_that_cannot_be_meant_is_refused(weight: float) -> None:
+    with pytest.raises(DataError, match="beyond 1,000,000 times the capital"):
+        Instructions.targets([0], [0], [weight])

@@ -252,3 +252,9 @@ def test_taking_over_positions() -> None:
     assert account.apply(trade("old", "10", "10")) is None
     assert (account.cash, account.initial_cash) == (D(500), D(600))
     assert account.apply(trade("new", "-10", "11")) == 10
+
+
+@pytest.mark.parametrize("cash", [1000.5, 1000, "1000", None])
+def test_cash_that_is_no_decimal_is_refused(cash: object) -> None:
+    with pytest.raises(OrderError, match="expected a Decimal, got"):
+        Account(cash)  # type: ignore[arg-type]

@@ -29,6 +29,16 @@ def _closed_journals() -> Iterator[None]:
     close_journals()
 
 
+@pytest.mark.parametrize("given", [None, "o1", 5])
+def test_what_is_no_order_is_refused(tmp_path: Path, given: object) -> None:
+    async def work() -> None:
+        manager = await started(ScriptedBroker(Clock()), tmp_path)
+        with pytest.raises(OrderError, match="submit takes an Order"):
+            await manager.submit(given)  # type: ignore[arg-type]
+
+    run(work())
+
+
 def test_an_order_is_sent_filled_and_counted(tmp_path: Path) -> None:
     async def work() -> None:
         broker = ScriptedBroker(Clock())

@@ -10,6 +10,8 @@ from trading.errors import DataError, OrderError
 from trading.execution.orders import TYPE_CODES, OrderType
 
 CANCEL, TARGET, ORDER = 0, 1, 2
+# Quantities are 64-bit integers: what a target asks for must be countable.
+LARGEST_WEIGHT = 1e6
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -53,10 +55,15 @@ class Instructions:
     def targets(
         cls, rows: npt.ArrayLike, columns: npt.ArrayLike, weights: npt.ArrayLike
     ) -> "Instructions":
-        """Return target weights; raises `DataError` for one that is not finite."""
+        """Return target weights; raises `DataError` for one not finite or beyond a million."""
         wanted = np.asarray(weights, dtype=np.float64)
         if not np.isfinite(wanted).all():
             raise DataError("a target weight is not a finite number")
+        if (np.abs(wanted) > LARGEST_WEIGHT).any():
+            raise DataError(
+                f"a target weight lies beyond {LARGEST_WEIGHT:,.0f} times the capital; weights are "
+                "fractions: 0.05 is 5 %"
+            )
         return cls._of(TARGET, rows, columns, weights=wanted)
 
     @classmethod

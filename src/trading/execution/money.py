@@ -21,8 +21,10 @@ def to_micros(amount: Decimal) -> int:
     Raises
     ------
     OrderError
-        It is not finite or not a whole number of millionths.
+        It is no `Decimal`, not finite or not a whole number of millionths.
     """
+    if not isinstance(amount, Decimal):
+        raise OrderError(f"expected a Decimal, got {amount!r}")
     if not amount.is_finite():
         raise OrderError(f"expected a finite amount, got {amount}")
     scaled = EXACT.multiply(amount, _MICRO)

@@ -119,6 +119,8 @@ class OrderManager:
         ReconciliationError
             The books are not trusted: call `reconcile`.
         """
+        if not isinstance(order, Order):
+            raise OrderError(f"submit takes an Order, got {order!r}")
         async with self._holding(order.client_order_id):
             self._require_trust()
             record = self._known(order)
