@@ -9,7 +9,7 @@ from trading.cli.app import main
 
 IWV = """iShares Russell 3000 ETF
 Fund Holdings as of,"{day}"
- 
+
 Ticker,Name,Sector,Asset Class,Market Value,Weight (%),Quantity,Price,Exchange
 {lines}
 """
