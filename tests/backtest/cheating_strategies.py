@@ -205,14 +205,22 @@ class PlainMemory(Plain):
         return [] if self.asked % 5 == 0 else await super().analyze(market_data)
 
 
-class PlainShortLookback(Plain):
-    """Looks back further than it says."""
+class PlainWindow(Plain):
+    """Judges by the oldest bar that it is given: honest, since it is given its lookback."""
 
-    name = "plain_short_lookback"
+    name = "plain_window"
 
     @property
     def lookback(self) -> int:
         return 6
+
+    async def analyze(self, market_data: MarketData) -> Iterable[Signal]:
+        closes = self.closes(market_data)
+        return [
+            Signal(self.stamp(market_data), symbol, Action.BUY, 1.0, self.strategy_id)
+            for column, symbol in enumerate(market_data.symbols)
+            if closes[-1, column] > closes[0, column]
+        ]
 
 
 class Broken(Scored):

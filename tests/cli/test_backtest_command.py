@@ -232,6 +232,19 @@ def test_a_place_that_cannot_be_written_is_named(run: Run, bars: Path, tmp_path:
     assert "--csv takes a folder" in tables.err
 
 
+def test_rows_that_are_left_out_are_counted(run: Run, bars: Path, tmp_path: Path) -> None:
+    frame = pd.read_parquet(bars)
+    frame.loc[700, "close"] = np.inf
+    frame.loc[801, "open"] = -3.0
+    spoilt = tmp_path / "spoilt.parquet"
+    frame.to_parquet(spoilt)
+    told = run("momentum", "--bars", str(spoilt), "--param", "lookback_period=20")
+    assert told.code == 0
+    assert "Rows: 1,520 read; left out: " in " ".join((told.out + told.err).split())
+    clean = run("momentum", "--bars", str(bars), "--param", "lookback_period=20")
+    assert "left out" not in clean.out + clean.err
+
+
 def test_one_symbol_is_enough(run: Run, tmp_path: Path) -> None:
     data = walk_feed(200, ("ONE",)).data
     frame = pd.DataFrame({"Date": data.sessions.astype(str), "Volume": 1e6})

@@ -292,10 +292,10 @@ class _PanelInspection(_Inspection):
 
 
 class _PlainInspection(_Inspection):
-    """Compares the answers of `analyze` at each cut.
+    """Compares the answers of `analyze` at each cut, asked as backtest and session ask it.
 
-    It is never given later bars; what it can still do is to look behind the arrays, to remember,
-    to need more than its lookback, and to read what lies elsewhere.
+    It is given its last `lookback` bars and never later ones; what it can still do is to look
+    behind the arrays, to remember, and to read what lies elsewhere.
     """
 
     async def begin(self, cuts: int) -> list[int]:
@@ -304,22 +304,24 @@ class _PlainInspection(_Inspection):
         return self.cut_rows(np.arange(first, len(self.data.timestamps)), cuts)
 
     async def at(self, cut: int) -> None:
-        seen = self.data.upto(cut)
-        answer = self.answers[cut] = await self.analyze(seen)
+        answer = self.answers[cut] = await self.ask(self.window(self.data, cut), cut)
         self.signals += len(answer.rows)
-        self.compare("truncated", cut, answer, await self.analyze(copied(seen)))
-        other = scrambled_after(self.data, cut, self.random)
-        self.compare("scrambled", cut, answer, await self.analyze(other.upto(cut)))
-        lookback = self.strategy.lookback
-        if cut + 1 > lookback:
-            tail = await self.analyze(copied(seen.tail(lookback)))
-            moved = DecisionTable(
-                "signals", tail.rows + cut + 1 - lookback, tail.columns, tail.values
-            )
-            self.compare("later start", cut, answer, moved)
+        truncated = copied(self.window(self.data, cut))
+        self.compare("truncated", cut, answer, await self.ask(truncated, cut))
+        other = self.window(scrambled_after(self.data, cut, self.random), cut)
+        self.compare("scrambled", cut, answer, await self.ask(other, cut))
+
+    def window(self, data: MarketData, cut: int) -> MarketData:
+        """Return the bars that the strategy is given when bar `cut` has closed."""
+        return data.upto(cut).tail(self.strategy.lookback)
+
+    async def ask(self, window: MarketData, cut: int) -> DecisionTable:
+        """Return the signals of a window's last bar, which is bar `cut` of the whole."""
+        table = await self.analyze(window)
+        rows = table.rows + cut + 1 - len(window.timestamps)
+        return DecisionTable("signals", rows, table.columns, table.values)
 
     async def again(self, rows: list[int]) -> None:
         for cut in reversed(rows):
-            self.compare(
-                "repeated", cut, self.answers[cut], await self.analyze(self.data.upto(cut))
-            )
+            answer = await self.ask(self.window(self.data, cut), cut)
+            self.compare("repeated", cut, self.answers[cut], answer)

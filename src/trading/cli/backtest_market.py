@@ -19,6 +19,7 @@ from trading.data.benchmark import load_benchmark
 from trading.data.columns import match_columns
 from trading.data.providers import open_provider
 from trading.data.providers.files import describe_files
+from trading.data.report import NOT_WANTED, IngestReport
 from trading.errors import ConfigurationError, DataError
 from trading.market.bars import BAR_COLUMNS, BarInterval, CorporateActionType
 from trading.market.calendar import FIRST_DAY, today
@@ -110,12 +111,24 @@ def _daily(
     found = (
         *_history_warnings(start, lookback),
         *universe.warnings,
+        *_ingest_warnings(fetched.report),
         *_bar_warnings(data, start, settings),
     )
     source = fetched.report.source
     return Market(
         feed, start, universe.words(len(symbols)), source, provider.simulated, benchmark, found
     )
+
+
+def _ingest_warnings(report: IngestReport) -> tuple[str, ...]:
+    """Say which rows of the source were mended or left out."""
+    left_out = {kind: count for kind, count in report.dropped.items() if kind not in NOT_WANTED}
+    said = [
+        f"; {what}: " + ", ".join(f"{kind.replace('_', ' ')} {n:,}" for kind, n in counts.items())
+        for what, counts in (("left out", left_out), ("mended", report.repairs))
+        if counts
+    ]
+    return (f"Rows: {report.rows_read:,} read{''.join(said)}.",) if said else ()
 
 
 def _intraday(options: BacktestOptions, universe: Universe, lookback: int) -> Market:

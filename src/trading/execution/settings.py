@@ -62,10 +62,16 @@ class OrderPolicy(Section):
 
     type: Literal["market", "limit", "stop", "stop_limit"] = "market"
     limit_offset_bps: float = Field(
-        0.0, description="Limit below (buy) or above (sell) the decision's close; or of the stop."
+        0.0,
+        gt=-10_000.0,
+        lt=10_000.0,
+        description="Limit below (buy) or above (sell) the decision's close; or of the stop.",
     )
     stop_offset_bps: float = Field(
-        0.0, description="Stop above (buy) or below (sell) the decision's close."
+        0.0,
+        gt=-10_000.0,
+        lt=10_000.0,
+        description="Stop above (buy) or below (sell) the decision's close.",
     )
     time_in_force: Literal["DAY", "GTC", "IOC", "FOK"] = "DAY"
 
