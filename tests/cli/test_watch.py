@@ -286,4 +286,4 @@ def test_peak_memory_counts_children() -> None:
     assert alone.peak_mb is not None
     assert memory.peak_mb is not None
     # What this process shares with others that come and go moves its own part.
-    assert 250 < memory.peak_mb - alone.peak_mb < 700
+    assert 250 < memory.peak_mb - alone.peak_mb < 1_200

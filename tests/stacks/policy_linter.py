@@ -20,6 +20,8 @@ def _parliament() -> Any:
     if importlib.util.find_spec("pkg_resources") is None:
         shim = types.ModuleType("pkg_resources")
         shim.resource_filename = _resource_filename  # type: ignore[attr-defined]
+        # pytest's syspath_prepend asks for it as soon as there is a pkg_resources.
+        shim.fixup_namespace_packages = lambda _path: None  # type: ignore[attr-defined]
         sys.modules["pkg_resources"] = shim
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

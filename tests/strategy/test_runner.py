@@ -1,6 +1,7 @@
 """What strategies do wrong, one kind each, and that nobody else is harmed by it."""
 
 import asyncio
+import contextlib
 import gc
 import threading
 import time
@@ -244,11 +245,11 @@ class Waits(Scripted):
 @pytest.mark.parametrize("strategy", [Scripted(spins), Waits(None)], ids=["computes", "waits"])
 def test_a_strategy_that_hangs_is_given_up_and_its_thread_comes_back(strategy):
     async def asked():
-        with StrategyRunner(timeout_seconds=0.1) as runner:
+        with StrategyRunner(timeout_seconds=1.0) as runner:
             for _ in range(2):
-                with pytest.raises(StrategyHangs, match=r"has not answered within 0\.1 s"):
+                with pytest.raises(StrategyHangs, match=r"has not answered within 1 s"):
                     await runner.analyze(strategy, DATA)
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(1.0)
             other = Scripted(lambda d: [buy(d)])
             assert len(await runner.analyze(other, DATA)) == 1
 
@@ -304,15 +305,20 @@ def test_a_strategy_that_blocks_is_not_asked_again_until_it_is_back():
 
     async def asked():
         strategy, other = Scripted(blocks), Scripted(lambda d: [buy(d)])
-        with StrategyRunner(timeout_seconds=0.1) as runner:
+        with StrategyRunner(timeout_seconds=2.0) as runner:
             with pytest.raises(StrategyHangs, match="has not answered"):
                 await runner.analyze(strategy, DATA)
             with pytest.raises(StrategyHangs, match="an earlier call has not come back"):
                 await runner.analyze(strategy, DATA)
             assert len(await runner.analyze(other, DATA)) == 1
             release.set()
-            await asyncio.sleep(0.2)
-            assert len(await runner.analyze(strategy, DATA)) == 0
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline:
+                await asyncio.sleep(0.05)
+                with contextlib.suppress(StrategyHangs):
+                    assert len(await runner.analyze(strategy, DATA)) == 0
+                    return
+            pytest.fail("it never came back")
 
     asyncio.run(asked())
 
@@ -376,7 +382,7 @@ def test_a_hang_in_the_middle_of_a_history_keeps_what_was_given():
 
     strategy = Scripted(hangs_on_the_fifth)
 
-    traced = trace(strategy, timeout_seconds=0.2)
+    traced = trace(strategy, timeout_seconds=2.0)
 
     assert traced.suspended
     assert traced.signals.rows.tolist() == [2, 3, 4, 5]
@@ -394,10 +400,10 @@ def test_a_panel_that_fails_is_traced_without_a_bar():
 
 def test_the_time_out_is_for_each_bar_not_for_all():
     def slow(data):
-        time.sleep(0.03)
+        time.sleep(0.1)
         return [buy(data)]
 
-    assert len(over(Scripted(slow), timeout_seconds=0.5)) == 28
+    assert len(over(Scripted(slow), timeout_seconds=2.0)) == 28
 
 
 def test_threads_end_with_the_runner():
@@ -407,7 +413,7 @@ def test_threads_end_with_the_runner():
 
     asyncio.run(asked())
     gc.collect()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while any(t.name == "strategy passing" for t in threading.enumerate()):
         assert time.monotonic() < deadline
         time.sleep(0.01)
