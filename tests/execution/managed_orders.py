@@ -14,7 +14,7 @@ from trading.execution.order_manager import OrderManager
 from trading.execution.orders import Order
 from trading.execution.pre_trade import PreTradeCheck, Review
 
-FAST = Patience(timeout=0.05, settle=0.0, retries=1, retry_delay=0.0)
+FAST = Patience(timeout=0.5, settle=0.0, retries=1, retry_delay=0.0)
 JOURNALS: list[Journal] = []
 
 

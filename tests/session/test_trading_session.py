@@ -33,7 +33,7 @@ SIZER = build_sizer("fixed_fraction", {"fraction": 0.3})
 RULES = SessionSettings.model_validate(
     {
         "power_safe": False,
-        "strategy_timeout_seconds": 0.5,
+        "strategy_timeout_seconds": 3.0,
         "execution": {"initial_cash": 100_000, "max_volume_share": None},
     }
 )
