@@ -21,6 +21,8 @@ from trading.strategy.momentum import Momentum
 from trading.strategy.stat_arbitrage import StatArbitrage
 from trading.strategy.trend_following import TrendFollowing
 
+pytestmark = pytest.mark.slow
+
 
 def market(sessions: int = 160, symbols: int = 6, seed: int = 3) -> MarketData:
     random = np.random.default_rng(seed)

@@ -31,6 +31,8 @@ from trading.strategy.base import PanelStrategy, Parameters
 from trading.strategy.signals import Signals
 from trading.strategy.trend_following import TrendFollowing
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = BacktestSettings()
 RANGES = {"short_ma": (3, 10), "long_ma": (8, 20)}
 

@@ -14,6 +14,8 @@ from tests.backtest.report_runs import walk_feed
 from trading.backtest.report.document import schema
 from trading.cli.app import main
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., "Answer"]
 SMALL = ("--set", "data.simulated.symbols=25", "--from", "2024-06-03", "--to", "2024-12-31")
 QUICK = ("--param", "short_ma=5", "--param", "long_ma=20")
