@@ -271,7 +271,7 @@ def test_training_progress_is_read_from_the_logs(aws: None) -> None:
 def test_peak_memory_counts_children() -> None:
     if tree_pss_mb(1) is None:
         pytest.skip("no /proc here")
-    program = "import time; block = bytearray(b'x' * 400_000_000); print('up', flush=True); time.sleep(30)"  # noqa: E501
+    program = "import time; block = b'x' * 400_000_000; print('up', flush=True); time.sleep(30)"  # noqa: E501
     with PeakMemory(interval_seconds=0.05) as alone:
         time.sleep(0.2)
     with PeakMemory(interval_seconds=0.05) as memory:
@@ -286,4 +286,4 @@ def test_peak_memory_counts_children() -> None:
     assert alone.peak_mb is not None
     assert memory.peak_mb is not None
     # What this process shares with others that come and go moves its own part.
-    assert 250 < memory.peak_mb - alone.peak_mb < 1_200
+    assert 250 < memory.peak_mb - alone.peak_mb < 700
