@@ -271,7 +271,7 @@ def test_training_progress_is_read_from_the_logs(aws: None) -> None:
 def test_peak_memory_counts_children() -> None:
     if tree_pss_mb(1) is None:
         pytest.skip("no /proc here")
-    program = "import time; block = b'x' * 400_000_000; print('up', flush=True); time.sleep(30)"  # noqa: E501
+    program = "import time; block = b'x' * 400_000_000; print('up', flush=True); time.sleep(30)"
     with PeakMemory(interval_seconds=0.05) as alone:
         time.sleep(0.2)
     with PeakMemory(interval_seconds=0.05) as memory:
