@@ -46,8 +46,10 @@ lint: setup
 check: lint engine packages
 	$(BIN)/pytest -m "not slow and not soak" -n 2
 
+# Whole processes are started, killed and timed out here, on whatever machine: what fails is tried
+# twice more, and what passed only then is listed as RERUN.
 test: lint engine packages
-	$(BIN)/pytest -m "not soak" -n 2 --cov --cov-report=term
+	$(BIN)/pytest -m "not soak" -n 2 --reruns 2 --cov --cov-report=term
 
 soak: engine packages
 	$(BIN)/pytest -m soak

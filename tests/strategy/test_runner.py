@@ -297,17 +297,20 @@ def test_a_strategy_cannot_make_what_it_is_given_writeable():
 
 
 def test_a_strategy_that_blocks_is_not_asked_again_until_it_is_back():
-    release = threading.Event()
+    entered, release = threading.Event(), threading.Event()
 
     def blocks(_):
-        release.wait(30)
+        entered.set()
+        release.wait(240)
         return []
 
     async def asked():
         strategy, other = Scripted(blocks), Scripted(lambda d: [buy(d)])
         with StrategyRunner(timeout_seconds=2.0) as runner:
-            with pytest.raises(StrategyHangs, match="has not answered"):
-                await runner.analyze(strategy, DATA)
+            # On a busy machine the time can be up before the strategy has begun to block.
+            while not entered.is_set():
+                with pytest.raises(StrategyHangs, match="has not answered"):
+                    await runner.analyze(strategy, DATA)
             with pytest.raises(StrategyHangs, match="an earlier call has not come back"):
                 await runner.analyze(strategy, DATA)
             assert len(await runner.analyze(other, DATA)) == 1
