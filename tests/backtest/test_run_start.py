@@ -88,12 +88,20 @@ def test_what_comes_before_the_start_is_refused(feed: BarFeed) -> None:
         replay(feed, Instructions.none(), *settings, start=START, resets=[3])
 
 
-def test_a_sleeve_of_something_else_is_refused(feed: BarFeed) -> None:
+def test_arguments_of_other_types_are_refused(feed: BarFeed) -> None:
     sizer = build_sizer("fixed_fraction", {})
+    sound, settings = Sleeve(Momentum(), sizer), BacktestSettings()
     for sleeve, wanted in (
         (Sleeve(Momentum, sizer), "BaseStrategy"),  # type: ignore[arg-type]
         (Sleeve("momentum", sizer), "BaseStrategy"),  # type: ignore[arg-type]
         (Sleeve(Momentum(), "fixed_fraction"), "PositionSizer"),  # type: ignore[arg-type]
     ):
-        with pytest.raises(ConfigurationError, match=f"takes a {wanted} that was built"):
-            backtest([sleeve], feed, BacktestSettings())
+        with pytest.raises(ConfigurationError, match=f"expected a {wanted} that was built"):
+            backtest([sleeve], feed, settings)
+    for run in (
+        ([Momentum()], feed, settings),
+        ([sound], feed.data, settings),
+        ([sound], feed, {"risk": {}}),
+    ):
+        with pytest.raises(ConfigurationError, match="that was built, got"):
+            backtest(*run)  # type: ignore[arg-type]

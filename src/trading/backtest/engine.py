@@ -55,13 +55,14 @@ async def run(
     Raises
     ------
     ConfigurationError
-        The fractions or ids are not as described.
+        The fractions or ids are not as described, or an argument is of another type.
     DataError
         The feed has no bar `start`.
     StrategyFailure, SignalError
         The only strategy failed. With several, a failing one keeps its last wishes, the others go
         on, and the failure stands in the result.
     """
+    _require_kinds((feed, BarFeed), (settings, BacktestSettings))
     _require_sleeves(sleeves)
     runner = runner or StrategyRunner()
     targets, failures = [], []
@@ -88,13 +89,19 @@ async def run(
     )
 
 
+def _require_kinds(*pairs: tuple[object, type]) -> None:
+    for found, wanted in pairs:
+        if not isinstance(found, wanted):
+            raise ConfigurationError(
+                f"expected a {wanted.__name__} that was built, got {type(found).__name__}"
+            )
+
+
 def _require_sleeves(sleeves: Sequence[Sleeve]) -> None:
     for sleeve in sleeves:
-        for found, wanted in ((sleeve.strategy, BaseStrategy), (sleeve.sizer, PositionSizer)):
-            if not isinstance(found, wanted):
-                raise ConfigurationError(
-                    f"a Sleeve takes a {wanted.__name__} that was built, got {found!r}"
-                )
+        _require_kinds(
+            (sleeve, Sleeve), (sleeve.strategy, BaseStrategy), (sleeve.sizer, PositionSizer)
+        )
     ids = [sleeve.strategy.strategy_id for sleeve in sleeves]
     if len(set(ids)) != len(ids):
         raise ConfigurationError(f"the strategies' ids must differ, got {', '.join(ids)}")
