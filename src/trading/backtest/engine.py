@@ -99,9 +99,8 @@ def _require_kinds(*pairs: tuple[object, type]) -> None:
 
 def _require_sleeves(sleeves: Sequence[Sleeve]) -> None:
     for sleeve in sleeves:
-        _require_kinds(
-            (sleeve, Sleeve), (sleeve.strategy, BaseStrategy), (sleeve.sizer, PositionSizer)
-        )
+        _require_kinds((sleeve, Sleeve))
+        _require_kinds((sleeve.strategy, BaseStrategy), (sleeve.sizer, PositionSizer))
     ids = [sleeve.strategy.strategy_id for sleeve in sleeves]
     if len(set(ids)) != len(ids):
         raise ConfigurationError(f"the strategies' ids must differ, got {', '.join(ids)}")
