@@ -25,6 +25,7 @@ from trading.data.providers.failures import (
 )
 from trading.data.providers.limits import CircuitBreaker, RetryBudget, TokenBucket, full_jitter
 from trading.data.providers.plans import Plan
+from trading.data.providers.proxy import proxy_of
 from trading.errors import ProviderError, ProviderStopped, ProviderUnavailable
 
 Read = TypeVar("Read")
@@ -55,11 +56,16 @@ class KeyPlacement:
 
 @dataclass
 class CallCount:
-    """What the client did: attempts sent, of which retries, and seconds waited between them."""
+    """What the client did: attempts sent, of which retries, and seconds waited between them.
+
+    `answered` attempts took `answering` seconds in all, from the request to the end of the body.
+    """
 
     attempts: int = 0
     retries: int = 0
     waited: float = 0.0
+    answered: int = 0
+    answering: float = 0.0
 
 
 class _KeyTransport(httpx.AsyncBaseTransport):
@@ -131,6 +137,7 @@ class ProviderClient:
         self._settings = settings
         self._key = key
         self._transport = transport
+        self._proxy = None if transport else proxy_of(base_url)
         self._uniform = (random or Random()).uniform
         self._bucket = TokenBucket(plan.per_minute / 60.0, plan.burst, self.clock)
         self._budget = RetryBudget(settings.retry_ratio, RETRY_RESERVE)
@@ -148,7 +155,9 @@ class ProviderClient:
         self._opened += 1
         if self._opened == 1:
             inner = self._transport or httpx.AsyncHTTPTransport(
-                limits=httpx.Limits(max_connections=self.plan.concurrency), http2=False
+                limits=httpx.Limits(max_connections=self.plan.concurrency),
+                http2=False,
+                proxy=self._proxy,
             )
             self._stopped = None
             self._turns = asyncio.Semaphore(self.plan.concurrency)
@@ -288,7 +297,7 @@ class ProviderClient:
     async def _send(self, path: str, parameters: Mapping[str, str | int], what: str) -> Answer:
         if self._http is None:
             raise RuntimeError("the client is used outside `async with`")
-        base = str(self._base_url).rstrip("/")
+        base, begun = str(self._base_url).rstrip("/"), self.clock.monotonic()
         self.calls.attempts += 1
         try:
             # httpx bounds each read; this bounds the sum, against a server that drips.
@@ -303,6 +312,8 @@ class ProviderClient:
                                 " no answer is that long"
                             )
                         chunks.append(chunk)
+                    self.calls.answered += 1
+                    self.calls.answering += self.clock.monotonic() - begun
                     return Answer(sent.status_code, sent.headers, b"".join(chunks))
         except ProviderError:
             raise
