@@ -2,7 +2,7 @@
 
 import ipaddress
 from typing import Final
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies_environment, proxy_bypass
 
 import httpx
 
@@ -28,7 +28,7 @@ def proxy_of(url: str) -> httpx.Proxy | None:
     if not address or _is_this_machine(asked.host):
         return None
     place = f"{asked.host}:{asked.port}" if asked.port else asked.host
-    if proxy_bypass_environment(place, proxies):
+    if proxy_bypass(place, proxies):
         return None
     try:
         proxy = httpx.URL(address if "://" in address else f"http://{address}")
