@@ -24,10 +24,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.case import Case
-from benchmarks.environment import FOLDER, SetupError, peers_python
 from benchmarks.equality import compare, comparisons
 from benchmarks.market import MINUTES_A_SESSION, simulate
 from benchmarks.measure import PEERS, EngineError, Measured, measure
+from benchmarks.peers import FOLDER, SetupError, peers_python
 
 
 @dataclass(frozen=True, slots=True)

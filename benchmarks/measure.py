@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.case import Case, FloatArray
-from benchmarks.environment import ROOT
+from benchmarks.peers import ROOT
 
 PEERS = ("vectorbt", "bt", "backtrader")
 
