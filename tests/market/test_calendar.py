@@ -53,3 +53,21 @@ def test_what_the_calendar_does_not_know_is_an_error() -> None:
         calendar.session_close(date(2024, 7, 4))
     with pytest.raises(ConfigurationError, match="XNYS"):
         calendar.is_session(date(2024, 1, 2), "NOWHERE")
+
+
+def test_a_calendar_that_begins_late_is_known_from_there() -> None:
+    assert calendar.known_days() == (calendar.FIRST_DAY, calendar.LAST_DAY)
+    assert calendar.known_days("XTKS") == (date(1997, 1, 1), calendar.LAST_DAY)
+    assert calendar.is_session(date(1997, 1, 6), "XTKS")
+    assert not len(calendar.sessions_between(date(1990, 1, 1), date(1996, 12, 31), "XTKS"))
+    assert len(calendar.sessions_between(calendar.FIRST_DAY, date(1997, 1, 31), "XTKS")) == 19
+    for ask in (calendar.is_session, calendar.last_session_before, calendar.first_session_from):
+        with pytest.raises(DataError, match=r"calendar of XTKS \(1997-01-01 to 2035-12-31\)"):
+            ask(date(1996, 12, 31), "XTKS")
+
+
+@pytest.mark.parametrize("exchange", ["ASEX", "XTAE"])
+def test_a_calendar_that_cannot_be_computed_is_one_sentence(exchange: str) -> None:
+    with pytest.raises(ConfigurationError, match="cannot compute the calendar") as refused:
+        calendar.is_session(date(2024, 1, 2), exchange)
+    assert len(str(refused.value)) < 160
