@@ -12,6 +12,7 @@ from stacks.functions_catalogue import (
     Objects,
     ProviderKeys,
     PublishAlert,
+    RegisterModels,
     SendMail,
     StartMonth,
     camel_case,
@@ -29,6 +30,7 @@ class Grantable:
     sender : the only address that mail may be sent from
     alert_topic, alert_key : ARNs of the topic and of the key that encrypts it
     state_machine, executions : ARNs; executions end in `*`
+    model_group, model_packages : ARNs; packages end in `*`
     """
 
     buckets: Mapping[str, s3.Bucket]
@@ -40,6 +42,8 @@ class Grantable:
     alert_key: pulumi.Input[str]
     state_machine: str
     executions: str
+    model_group: str
+    model_packages: str
 
 
 def statements(grants: Sequence[Grant], on: Grantable) -> list[Statement]:
@@ -65,6 +69,19 @@ def _statements(grant: Grant, on: Grantable) -> list[Statement]:
             return [
                 Statement("StartMonth", ["states:StartExecution"], [on.state_machine]),
                 Statement("FollowMonth", ["states:DescribeExecution"], [on.executions]),
+            ]
+        case RegisterModels():
+            return [
+                Statement(
+                    "RegisterModels",
+                    ["sagemaker:CreateModelPackage"],
+                    [on.model_group, on.model_packages],
+                ),
+                Statement(
+                    "FollowModels",
+                    ["sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"],
+                    [on.model_packages],
+                ),
             ]
 
 

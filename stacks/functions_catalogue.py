@@ -49,7 +49,12 @@ class StartMonth:
     """Starting executions of the state machine, and asking what became of them."""
 
 
-Grant = Objects | Items | ProviderKeys | SendMail | PublishAlert | StartMonth
+@dataclass(frozen=True)
+class RegisterModels:
+    """Making model packages, and changing what is said of them."""
+
+
+Grant = Objects | Items | ProviderKeys | SendMail | PublishAlert | StartMonth | RegisterModels
 
 
 @dataclass(frozen=True)
@@ -76,11 +81,16 @@ class FunctionSpec:
 
 READ_LEDGER = Items("ledger", ("GetItem",))
 ENTER_IN_LEDGER = Items("ledger", ("GetItem", "PutItem"))
+FOLLOW_CHAMPION = Items("ledger", ("GetItem", "PutItem", "Scan"))
 MARK_MAIL = Items("ledger", ("GetItem", "UpdateItem"))
 READ_DATA = Objects("data", read=("*",))
 FILL_LAKE = Objects("data", read=("*",), write=("*",))
 READ_MODELS = Objects("models", read=("*",))
-WRITE_MODELS = Objects("models", write=("archive/*", "backtest-results/*", "production/*"))
+KEEP_MODELS = Objects(
+    "models",
+    read=("archive/*", "backtest-results/*", "production/*"),
+    write=("archive/*", "backtest-results/*", "production/*"),
+)
 READ_RUN = Objects("runs", read=("runs/*",))
 WORK_ON_RUN = Objects("runs", read=("runs/*",), write=("runs/*",))
 READ_SIGNALS = (Items("signals", ("Query",)), Items("performance", ("GetItem", "Scan")))
@@ -145,13 +155,13 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         "Promotes the challenger",
         timeout=300,
         memory=1024,
-        grants=(READ_RUN, WRITE_MODELS, ENTER_IN_LEDGER),
+        grants=(READ_RUN, KEEP_MODELS, FOLLOW_CHAMPION, RegisterModels()),
     ),
     "keep_champion": FunctionSpec(
         "Keeps the champion, or installs the baseline",
         timeout=300,
         memory=1024,
-        grants=(READ_RUN, WRITE_MODELS, ENTER_IN_LEDGER),
+        grants=(READ_RUN, KEEP_MODELS, FOLLOW_CHAMPION, RegisterModels()),
     ),
     "market_context": FunctionSpec(
         "Computes what all scoring batches share",
@@ -205,7 +215,8 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         memory=512,
         grants=(
             Objects("models", write=("production/*",)),
-            Items("ledger", ("DeleteItem", "GetItem", "PutItem")),
+            Items("ledger", ("DeleteItem", "GetItem", "PutItem", "Scan")),
+            RegisterModels(),
         ),
     ),
     "alert": FunctionSpec(

@@ -17,7 +17,7 @@ from stacks.orchestration import Orchestration, OrchestrationArgs, executions_ar
 from stacks.schedules import Schedules, SchedulesArgs
 from stacks.secrets import Secrets, SecretsArgs
 from stacks.storage import Storage, StorageArgs
-from stacks.training import Training, TrainingArgs
+from stacks.training import Training, TrainingArgs, group_name, registry_arns
 
 
 class Environment:
@@ -66,6 +66,7 @@ class Environment:
             "dead_letter_queue_url": self.alerts.dead_letters.url,
             "training_image": self.images.references["training"],
             "training_role_arn": self.training.role.arn,
+            "model_group": self.training.registry.model_package_group_name,
             "dashboard_image": self.images.references["dashboard"],
             "configuration_set": self.mail.configuration_set.configuration_set_name,
             "mail_identity": self.configuration.mail_identity,
@@ -83,6 +84,7 @@ class Environment:
 
     def _functions_args(self) -> FunctionsArgs:
         settings = self.configuration.settings
+        model_group, model_packages = registry_arns(self.deployment)
         return FunctionsArgs(
             deployment=self.deployment,
             image=self.images.references["functions"],
@@ -98,6 +100,8 @@ class Environment:
                 alert_key=self.alerts.key.arn,
                 state_machine=machine_arn(self.deployment),
                 executions=executions_arn(self.deployment),
+                model_group=model_group,
+                model_packages=model_packages,
             ),
             dead_letters=self.alerts.dead_letters.arn,
         )
@@ -115,6 +119,7 @@ class Environment:
             "TRADING_MAIL_IDENTITY": self.configuration.mail_identity,
             "TRADING_TRAINING_IMAGE": self.images.references["training"],
             "TRADING_TRAINING_ROLE": self.training.role.arn,
+            "TRADING_MODEL_GROUP": group_name(self.deployment),
             "POWERTOOLS_LOG_LEVEL": self.configuration.settings.log_level,
         }
 

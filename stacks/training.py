@@ -1,10 +1,10 @@
-"""What training jobs run as."""
+"""What training jobs run as, and where their models are registered."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import ecr, iam, s3
+from pulumi_aws import ecr, iam, s3, sagemaker
 
 from stacks.access import object_statements
 from stacks.deployment import Deployment
@@ -23,15 +23,31 @@ class TrainingArgs:
     repository: ecr.Repository
 
 
+def group_name(deployment: Deployment) -> str:
+    """Return the name of the model package group."""
+    return deployment.name("models")
+
+
+def registry_arns(deployment: Deployment) -> tuple[str, str]:
+    """Return the ARNs of the group and of every package in it."""
+    group = group_name(deployment)
+    return (
+        deployment.arn("sagemaker", f"model-package-group/{group}"),
+        deployment.arn("sagemaker", f"model-package/{group}/*"),
+    )
+
+
 class Training(pulumi.ComponentResource):
-    """The execution role of SageMaker training jobs.
+    """The execution role of SageMaker training jobs, and the registry of their models.
 
     Attributes
     ----------
-    role
+    role : what the jobs run as
+    registry : the model package group
     """
 
     role: iam.Role
+    registry: sagemaker.ModelPackageGroup
 
     def __init__(
         self, name: str, args: TrainingArgs, opts: pulumi.ResourceOptions | None = None
@@ -59,7 +75,14 @@ class Training(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self.role),
         )
-        self.register_outputs({"role": self.role.arn})
+        self.registry = sagemaker.ModelPackageGroup(
+            "models",
+            model_package_group_name=group_name(deployment),
+            model_package_group_description="Every judged model, with what became of it",
+            tags=deployment.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({"role": self.role.arn, "registry": self.registry.arn})
 
 
 def _image_statements(repository: ecr.Repository) -> list[Statement]:

@@ -44,6 +44,9 @@ _NAMED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "sagemaker": (
         ("TrainingJobName", "training-job/{}"),
         ("ModelName", "model/{}"),
+        ("ModelPackageArn", ""),
+        ("ModelPackageName", "model-package/{}"),
+        ("ModelPackageGroupName", "model-package-group/{}"),
         ("ResourceArn", ""),
     ),
     "sns": (("TopicArn", ""), ("TargetArn", ""), ("ResourceArn", ""), ("Name", "{}")),

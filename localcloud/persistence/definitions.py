@@ -1,4 +1,4 @@
-"""Buckets, tables and secrets: kept as the calls that made them, and made again from those."""
+"""Buckets, tables, secrets and model packages: kept as the calls that made them, and made again from those."""
 
 import base64
 import json
@@ -38,6 +38,11 @@ DEFINING: Mapping[str, Mapping[str, str]] = {
         "TagResource": "ResourceArn",
         "UntagResource": "ResourceArn",
     },
+    "sagemaker": {
+        "CreateModelPackageGroup": "ModelPackageGroupName",
+        "CreateModelPackage": "ModelPackageGroupName",
+        "UpdateModelPackage": "ModelPackageArn",
+    },
     "secretsmanager": {
         "CreateSecret": "Name",
         "PutSecretValue": "SecretId",
@@ -61,7 +66,9 @@ _UNDOING: Mapping[tuple[str, str], str] = {
     ("s3", "DeleteBucketCors"): "PutBucketCors",
 }
 # each of these adds to the one before; of all others the last one holds
-_ADDING = frozenset({"UpdateTable", "TagResource", "UntagResource", "PutSecretValue"})
+_ADDING = frozenset(
+    {"CreateModelPackage", "UpdateTable", "TagResource", "UntagResource", "PutSecretValue"}
+)
 _KEPT_HEADERS = ("Content-Type", "X-Amz-Target", "X-Amz-Bucket-Object-Lock-Enabled")
 
 

@@ -24,6 +24,9 @@ NAMES_OF_OUTPUTS = {
     "TRADING_PERFORMANCE_TABLE": "performance_table",
     "TRADING_IDEMPOTENCY_TABLE": "idempotency_table",
     "TRADING_STATE_MACHINE": "state_machine_arn",
+    "TRADING_TRAINING_IMAGE": "training_image",
+    "TRADING_TRAINING_ROLE": "training_role_arn",
+    "TRADING_MODEL_GROUP": "model_group",
 }
 SOURCE_ROOT = Path(__file__).parents[3]
 

@@ -3,7 +3,7 @@
 import json
 
 from trading.agents.artifact import MANIFEST
-from trading.data.store import ObjectStore
+from trading.month.lifecycle import VERDICT, enter_model, evidence_prefix, promote_model
 from trading.month.payloads import (
     Champion,
     ChampionRef,
@@ -15,14 +15,19 @@ from trading.month.payloads import (
 from trading.month.pointers import get_folder, key_of, put_folder
 from trading.month.resources import Resources
 
-LATEST = "production/latest/champion.json"
+ARCHIVE = "archive"
+PRODUCTION = "production"
+MESSAGE_LIMIT = 2000
 
 
 def deploy(request: DeployRequest, resources: Resources) -> Champion:
     """Copy the challenger into production and make it champion; safe to repeat."""
     month, validated = request.month, request.validated
-    champion = _install(month, validated.challenger_prefix, "ensemble", resources)
-    _keep_evidence(month, validated, "backtest-results", resources)
+    champion = _copy(month, validated.challenger_prefix, "ensemble", PRODUCTION, resources)
+    _keep_verdict(champion, validated, resources)
+    reason = f"{month.month}: passed the gate"
+    enter_model(champion, "CANDIDATE", month.execution, reason, resources)
+    promote_model(champion, month.execution, reason, resources)
     return Champion(
         version=champion.version,
         kind=champion.kind,
@@ -33,48 +38,43 @@ def deploy(request: DeployRequest, resources: Resources) -> Champion:
 
 
 def keep_champion(request: KeepRequest, resources: Resources) -> Champion:
-    """Keep the champion; where there is none, install the baseline that validation prepared."""
+    """Archive the challenger and keep the champion; without one, install the baseline."""
     month, validated = request.month, request.validated
-    _keep_evidence(month, validated, "backtest-results", resources)
-    _keep_evidence(month, validated, "archive", resources)
+    why = "; ".join(validated.reasons)
+    rejected = _copy(month, validated.challenger_prefix, "ensemble", ARCHIVE, resources)
+    _keep_verdict(rejected, validated, resources)
+    enter_model(rejected, "REJECTED", month.execution, f"{month.month}: {why}", resources)
     champion = request.resolved.champion
     if champion is None:
-        champion = _install(month, validated.baseline_prefix, "baseline", resources)
-    why = "; ".join(validated.reasons)
+        champion = _copy(month, validated.baseline_prefix, "baseline", PRODUCTION, resources)
+        reason = f"{month.month}: no challenger has passed the gate yet"
+        enter_model(champion, "CANDIDATE", month.execution, reason, resources)
+        promote_model(champion, month.execution, reason, resources)
     kept = "the baseline" if champion.kind == "baseline" else f"champion {champion.version}"
+    message = f"{month.month}: the challenger was rejected and {kept} stays: {why}"
     return Champion(
         version=champion.version,
         kind=champion.kind,
         prefix=champion.prefix,
         promoted=False,
-        message=f"{month.month}: the challenger was rejected and {kept} stays: {why}"[:2000],
+        message=message[:MESSAGE_LIMIT],
     )
 
 
-def _install(month: MonthRun, prefix: str, kind: str, resources: Resources) -> ChampionRef:
+def _copy(
+    month: MonthRun, prefix: str, kind: str, folder: str, resources: Resources
+) -> ChampionRef:
+    """Copy a model of the run into the models store and return the pointer to it."""
     files = get_folder(resources.runs, prefix)
     version = str(json.loads(files[MANIFEST])["version"])
-    target = f"production/{month.month}/{version}"
+    target = f"{folder}/{month.month}/{version}"
     put_folder(resources.models, target, files, MANIFEST)
-    champion = ChampionRef.model_validate(
+    return ChampionRef.model_validate(
         {"version": version, "kind": kind, "prefix": target, "month": month.month}
     )
-    resources.ledger.promote(champion, month.execution)
-    write_latest(resources.models, champion)
-    return champion
 
 
-def write_latest(models: ObjectStore, champion: ChampionRef) -> None:
-    """Leave a copy of the pointer where people look for it; the ledger's is the true one."""
-    models.put(LATEST, champion.model_dump_json(indent=1).encode())
-
-
-def _keep_evidence(
-    month: MonthRun, validated: Validated, folder: str, resources: Resources
-) -> None:
+def _keep_verdict(ref: ChampionRef, validated: Validated, resources: Resources) -> None:
+    """Keep the verdict on a challenger beside the other evidence, and with one that lost."""
     verdict = resources.runs.get(key_of(resources.runs, validated.verdict_uri)).body
-    target = f"{folder}/{month.month}/{validated.version}"
-    resources.models.put(f"{target}/verdict.json", verdict)
-    if folder == "archive":
-        challenger = get_folder(resources.runs, validated.challenger_prefix)
-        put_folder(resources.models, target, challenger, MANIFEST)
+    resources.models.put(f"{evidence_prefix(ref)}/{VERDICT}", verdict)

@@ -5,7 +5,7 @@ import json
 import boto3
 
 from trading.errors import ConflictError
-from trading.month.deploy import write_latest
+from trading.month.lifecycle import settle
 from trading.month.payloads import Failure, FailureRequest, Finished
 from trading.month.resources import Resources
 
@@ -13,11 +13,14 @@ SUBJECT_LIMIT = 100
 
 
 def roll_back(request: FailureRequest, resources: Resources) -> Finished:
-    """Put the champion pointer back if a run of this month moved it; safe to repeat."""
-    if resources.ledger.undo_promotion(request.month.month):
-        champion = resources.ledger.champion()
-        if champion is not None:
-            write_latest(resources.models, champion.ref())
+    """Put the champion pointer back if a run of this month moved it; safe to repeat.
+
+    The model that it had moved to is a candidate again: the rerun will judge it anew.
+    """
+    month = request.month
+    resources.ledger.undo_promotion(month.month)
+    reason = f"{month.month} failed after the promotion"
+    settle(month.execution, reason, resources, demoted="CANDIDATE")
     return Finished(month=request.month.month, status="FAILED")
 
 

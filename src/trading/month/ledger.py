@@ -9,15 +9,16 @@ from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict
 
 from trading.errors import ConflictError
+from trading.month.model_record import ModelRecords
 from trading.month.payloads import ChampionRef
 
-RunStatus = Literal["RUNNING", "SUCCEEDED", "FAILED"]
+RunStatus = Literal["RUNNING", "SUCCEEDED", "FAILED", "WITHDRAWN"]
 HISTORY = 24
 _POINTER = {"pk": "champion", "sk": "pointer"}
 
 
 class RunRecord(BaseModel):
-    """One month's entry: its latest run."""
+    """One month's entry: its latest run; `WITHDRAWN` is a stored month that was taken back."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -32,9 +33,13 @@ class RunRecord(BaseModel):
 
 
 class ChampionPointer(ChampionRef):
-    """The champion, the execution that promoted it, and the champions before it, newest first."""
+    """The champion, the execution that promoted it, and the champions before it, newest first.
+
+    `execution` is `rollback` after the operator moved the pointer, and `reason` says why.
+    """
 
     execution: str
+    reason: str = ""
     history: tuple[ChampionRef, ...] = ()
 
     def ref(self) -> ChampionRef:
@@ -49,10 +54,15 @@ class Ledger:
     ----------
     table : name of the DynamoDB table
     resource : boto3 DynamoDB resource; made when absent
+
+    Attributes
+    ----------
+    models : the records of the model versions
     """
 
     def __init__(self, table: str, resource: Any = None) -> None:
         self._table = (resource or boto3.resource("dynamodb")).Table(table)
+        self.models = ModelRecords(self._table)
 
     def run_of(self, month: str) -> RunRecord | None:
         """Return the latest run of a month."""
@@ -131,20 +141,41 @@ class Ledger:
             self._change(current, self._table.delete_item, Key=_POINTER)
         return True
 
-    def roll_back(self) -> ChampionRef:
-        """Point at the champion before the present one; raises `ConflictError` if there is none."""
-        current = self.champion()
-        if current is None or not current.history:
-            raise ConflictError("there is no earlier champion to roll back to")
-        return self._step_back(current)
+    def roll_back(self, to: ChampionRef | None = None, reason: str = "") -> ChampionRef:
+        """Point at `to`, by default the champion before the present one; return it.
 
-    def _step_back(self, current: ChampionPointer) -> ChampionRef:
+        Of the line of champions those stay that are older than the new one. Raises `ConflictError`
+        when there is none before, when `to` is champion already, or when another process moved the
+        pointer meanwhile.
+        """
+        current = self.champion()
+        if current is None or (to is None and not current.history):
+            raise ConflictError("there is no earlier champion to roll back to")
+        if to is None:
+            return self._step_back(current, reason)
+        if to == current.ref():
+            raise ConflictError(f"model {to.version} of {to.month} is the champion already")
+        line = (current.ref(), *current.history)
+        older = tuple(ref for ref in line if ref.month < to.month)
+        self._turn_to(current, to, older, reason)
+        return to
+
+    def _step_back(self, current: ChampionPointer, reason: str = "") -> ChampionRef:
         previous, *rest = current.history
+        self._turn_to(current, previous, tuple(rest), reason)
+        return previous
+
+    def _turn_to(
+        self,
+        current: ChampionPointer,
+        champion: ChampionRef,
+        history: tuple[ChampionRef, ...],
+        reason: str,
+    ) -> None:
         pointer = ChampionPointer(
-            **previous.model_dump(), execution="rollback", history=tuple(rest)
+            **champion.model_dump(), execution="rollback", reason=reason, history=history
         )
         self._point(current, pointer)
-        return previous
 
     def _point(self, current: ChampionPointer | None, pointer: ChampionPointer) -> None:
         item = _POINTER | pointer.model_dump(mode="json")

@@ -12,6 +12,7 @@ from trading.data.lake import Lake
 from trading.data.store import ObjectStore, open_store
 from trading.errors import ConfigurationError
 from trading.month.ledger import Ledger
+from trading.month.registry import ModelRegistry
 from trading.signals.store import SignalStore
 
 
@@ -64,6 +65,11 @@ class Resources:
     def ledger(self) -> Ledger:
         """The ledger of months and champion."""
         return Ledger(self.name("TRADING_LEDGER_TABLE"))
+
+    @cached_property
+    def registry(self) -> ModelRegistry:
+        """The model registry."""
+        return ModelRegistry(self.name("TRADING_MODEL_GROUP"), self.name("TRADING_TRAINING_IMAGE"))
 
     @cached_property
     def signals(self) -> SignalStore:
