@@ -13,7 +13,7 @@ from typer.exceptions import TyperException
 
 from trading import __version__
 from trading.cli import data as data_command
-from trading.cli import inspect, month, serve, strategies
+from trading.cli import inspect, models, month, serve, strategies
 from trading.cli import universe as universe_command
 from trading.cli.backtest import backtest_command
 from trading.cli.crash import keep_traceback, unexpected
@@ -115,10 +115,23 @@ def audit(
     return serve.audit(denied=denied, as_json=as_json)
 
 
+@app.command("models")
+def models_command(as_json: AsJson = False) -> int:
+    """List every judged model: champion, archived, rejected, and why."""
+    return models.show_models(_settings(None), as_json=as_json)
+
+
 @app.command()
-def rollback(as_json: AsJson = False) -> int:
-    """Make the champion before the present one champion again."""
-    return inspect.roll_back(_settings(None), as_json=as_json)
+def rollback(
+    to: Annotated[
+        str | None,
+        typer.Argument(metavar="[VERSION]", help="Any version of `trading models`."),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why; it is kept.")] = "no reason given",
+    as_json: AsJson = False,
+) -> int:
+    """Make an earlier model champion again, by default the champion before the present one."""
+    return models.roll_back(_settings(None), to, reason, as_json=as_json)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from trading.cli.home import Home
 from trading.cli.output import DONE, FAILED, NOTHING_TO_DO, console, percent, print_json, result
 from trading.cli.summary import print_signals
 from trading.config import Settings
-from trading.errors import ConflictError, NotFoundError
+from trading.errors import NotFoundError
 from trading.month.resources import Resources
 from trading.signals.report import MonthReport, read_report
 
@@ -27,8 +28,15 @@ FREE_GIB = 5
 
 
 @contextmanager
-def _stored(settings: Settings) -> Iterator[Resources | None]:
-    """Yield the resources of the market that ran last; None when none has."""
+def stored(settings: Settings) -> Iterator[Resources | None]:
+    """Yield the resources of the market that ran last; None when none has.
+
+    Where the environment names a ledger (`TRADING_LEDGER_TABLE` and its like, as the stack's
+    outputs tell them), the resources are those of that deployment instead.
+    """
+    if os.environ.get("TRADING_LEDGER_TABLE"):
+        yield Resources(settings, dict(os.environ))
+        return
     home = Home.from_environment()
     market = home.current()
     if market is None:
@@ -49,7 +57,7 @@ def _report(resources: Resources, month: str | None) -> MonthReport | None:
 
 def show_signals(settings: Settings, month: str | None, *, as_json: bool) -> int:
     """Show the stored signals of a month."""
-    with _stored(settings) as resources:
+    with stored(settings) as resources:
         report = _report(resources, month) if resources else None
     if report is None:
         console.print(f"no signals of {month} are stored" if month else NO_MONTH)
@@ -65,7 +73,7 @@ def show_signals(settings: Settings, month: str | None, *, as_json: bool) -> int
 
 def show_success(settings: Settings, *, as_json: bool) -> int:
     """Show the success rates that the latest month measured."""
-    with _stored(settings) as resources:
+    with stored(settings) as resources:
         report = _report(resources, None) if resources else None
     if report is None:
         console.print(NO_MONTH)
@@ -78,24 +86,6 @@ def show_success(settings: Settings, *, as_json: bool) -> int:
         result.print(f"{rate.label}: {percent(rate.rate)} of {rate.signals} signals")
     if not report.success:
         result.print("no data: no signal has completed its month yet")
-    return DONE
-
-
-def roll_back(settings: Settings, *, as_json: bool) -> int:
-    """Point at the champion before the present one."""
-    with _stored(settings) as resources:
-        if resources is None:
-            console.print(NO_MONTH)
-            return NOTHING_TO_DO
-        try:
-            champion = resources.ledger.roll_back()
-        except ConflictError as error:
-            console.print(str(error))
-            return NOTHING_TO_DO
-    if as_json:
-        print_json(champion.model_dump(mode="json"))
-    else:
-        result.print(f"the champion is {champion.version} of {champion.month} again")
     return DONE
 
 
