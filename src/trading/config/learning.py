@@ -58,6 +58,20 @@ class GateSettings(Section):
     max_confidence_p: Fraction = Field(
         0.20, description="Largest one-sided bootstrap p-value against equal weight."
     )
+    max_skill_p: Fraction = Field(
+        0.025,
+        description="Largest one-sided p-value of having no information beyond beta, size and "
+        "illiquidity, trials counted: the gate's nominal level.",
+    )
+    min_net_alpha: float = Field(
+        0.0, description="Annual, net of costs, beyond constant beta, size and illiquidity."
+    )
+    min_deflated_sharpe: Fraction = Field(
+        0.5, description="Of the return over equal weight, by the number of trials."
+    )
+    max_overfitting: Fraction = Field(
+        0.5, description="Probability of backtest overfitting among members and factors."
+    )
     champion_margin: float = Field(0.0, description="Annualised excess return over the champion.")
     bootstrap_samples: Positive = 2000
 

@@ -7,23 +7,17 @@ every figure is given for every contender, over the same months, net of costs.
 from collections.abc import Mapping
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from trading.backtest.metrics import annual_turnover, summarize
 from trading.config import GateSettings
 from trading.errors import DataError
 from trading.evaluation.baselines import EQUAL_WEIGHT
 from trading.evaluation.bootstrap import paired_p_value
+from trading.evaluation.evidence import Evidence, Record
 from trading.evaluation.track import Track
 
 CANDIDATE = "candidate"
 CHAMPION = "champion"
-
-
-class Record(BaseModel):
-    """A frozen part of the verdict; a number is finite, or None for "no data"."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Figures(Record):
@@ -87,6 +81,7 @@ class Verdict(Record):
     months : the months judged, `YYYY-MM`
     monthly_returns : by contender, one net return for each of its months
     fill : the fill rule
+    evidence : skill, net alpha, deflated Sharpe ratio, overfitting; None where it was not gathered
     """
 
     passed: bool
@@ -97,6 +92,7 @@ class Verdict(Record):
     months: tuple[str, ...]
     monthly_returns: dict[str, dict[str, float]]
     fill: str
+    evidence: Evidence | None = None
 
 
 def judge(
@@ -106,6 +102,7 @@ def judge(
     settings: GateSettings,
     *,
     paired: Track | None = None,
+    evidence: Evidence | None = None,
 ) -> Verdict:
     """Judge a challenger by its out-of-sample track.
 
@@ -117,6 +114,7 @@ def judge(
     settings : the thresholds
     paired : the challenger replayed over the champion's months, from cash as the champion is;
         without it, the challenger's own track is cut to the months of both
+    evidence : beyond the tracks; without it, its checks are not made
 
     Raises
     ------
@@ -131,6 +129,8 @@ def judge(
     checks = [*_own_checks(figures[CANDIDATE], settings)]
     checks += [_excess_check(name, figures[name], settings) for name in baselines]
     checks.append(_confidence_check(figures[EQUAL_WEIGHT], settings))
+    if evidence is not None:
+        checks += _evidence_checks(evidence, settings)
     tracks = {CANDIDATE: challenger, **baselines}
     if champion is not None:
         common = [month for month in champion.months if month in challenger.months]
@@ -149,6 +149,28 @@ def judge(
         months=challenger.months,
         monthly_returns={name: _by_month(track) for name, track in tracks.items()},
         fill=challenger.fill,
+        evidence=evidence,
+    )
+
+
+def with_check(verdict: Verdict, check: Check, name: str, track: Track, found: Figures) -> Verdict:
+    """Return a verdict with one more check, on one more contender over months of its own.
+
+    Parameters
+    ----------
+    name : of the contender; `found` are its figures, `track` is what they are of
+    """
+    checks = (*verdict.checks, check)
+    reasons = tuple(one.reason for one in checks if not one.passed)
+    return verdict.model_copy(
+        update={
+            "passed": not reasons,
+            "summary": _summary(list(checks), verdict.figures[CANDIDATE].months),
+            "reasons": reasons,
+            "checks": checks,
+            "figures": {**verdict.figures, name: found},
+            "monthly_returns": {**verdict.monthly_returns, name: _by_month(track)},
+        }
     )
 
 
@@ -225,6 +247,40 @@ def _excess_check(name: str, found: Figures, settings: GateSettings) -> Check:
 def _confidence_check(found: Figures, settings: GateSettings) -> Check:
     what = "bootstrap p-value against equal weight"
     return _at_most("confidence", found.p_value, settings.max_confidence_p, what, "{:.3f}")
+
+
+def _evidence_checks(found: Evidence, settings: GateSettings) -> list[Check]:
+    tries = f"{found.trials} trial{'s' if found.trials > 1 else ''}"
+    return [
+        _at_most(
+            "skill",
+            found.skill_p_value_family,
+            settings.max_skill_p,
+            f"p-value of no information beyond beta, size and illiquidity ({tries})",
+            "{:.4f}",
+        ),
+        _at_least(
+            "net_alpha",
+            found.net_alpha,
+            settings.min_net_alpha,
+            "annual net return beyond constant beta, size and illiquidity",
+            "{:+.1%}",
+        ),
+        _at_least(
+            "deflated_sharpe",
+            found.deflated_sharpe,
+            settings.min_deflated_sharpe,
+            f"deflated Sharpe ratio of the return over equal weight ({tries})",
+            "{:.2f}",
+        ),
+        _at_most(
+            "overfitting",
+            found.overfitting,
+            settings.max_overfitting,
+            f"probability of overfitting among {found.candidates} candidates",
+            "{:.2f}",
+        ),
+    ]
 
 
 def _champion_check(found: Figures, settings: GateSettings) -> Check:

@@ -1,10 +1,12 @@
 """The whole judgement of a month's challenger: folds, tracks, champion, verdict."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from trading.config import Settings
-from trading.evaluation.baselines import Benchmark, baseline_tracks
+from trading.evaluation.baselines import EQUAL_WEIGHT, Benchmark, baseline_tracks
+from trading.evaluation.deflation import Trials
+from trading.evaluation.evidence import gather_evidence
 from trading.evaluation.gate import Verdict, judge
 from trading.evaluation.out_of_fold import OutOfSample, Scorer, replay_scores, score_folds
 from trading.evaluation.score_history import ScoreHistory
@@ -34,6 +36,8 @@ def validate(
     *,
     champion: ScoreHistory | None = None,
     benchmark: Benchmark | None = None,
+    members: Mapping[str, Sequence[Scorer]] | None = None,
+    trials: Trials | None = None,
 ) -> Validation:
     """Judge a challenger by its folds' scorers against the baselines and the champion.
 
@@ -45,6 +49,9 @@ def validate(
     scorers : one a fold, see `out_of_fold.ensemble_scorer`
     champion : the champion's out-of-sample scores; None where there is no champion
     benchmark : the index; without it, a labelled proxy from the panel
+    members : the challenger's members by name, a scorer a fold each: candidates of the estimate of
+        overfitting, beside every feature as a factor
+    trials : recipes tried on these months; default this one alone
 
     Raises
     ------
@@ -62,5 +69,10 @@ def validate(
         again = replay_scores(dataset, challenger.history, settings, months=months)
         paired = again.track if again is not None else None
     track = rival.track if rival is not None else None
-    verdict = judge(challenger.track, baselines, track, settings.gate, paired=paired)
+    evidence = gather_evidence(
+        dataset, folds, challenger, baselines[EQUAL_WEIGHT], members=members, trials=trials
+    )
+    verdict = judge(
+        challenger.track, baselines, track, settings.gate, paired=paired, evidence=evidence
+    )
     return Validation(challenger, baselines, rival, verdict)
