@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from hashlib import sha256
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,6 @@ from trading.data.providers.clock import Clock, LoopClock
 from trading.data.providers.failures import Remedy, malformed_symbol, may_pass, remedy_of
 from trading.data.providers.fundamentals import CompletedFundamentals, complete_fundamentals
 from trading.data.providers.gaps import missing_bars
-from trading.data.providers.polygon import PolygonProvider
 from trading.data.providers.polygon_answers import to_polygon
 from trading.data.providers.vendor_bars import finished_sessions
 from trading.errors import ConfigurationError, DataError, ProviderError, ProviderRefused
@@ -31,6 +31,16 @@ ROUNDS = 2
 PARTIAL_SHARE = 0.02
 
 
+@runtime_checkable
+class TellsActions(Protocol):
+    """A provider whose bars come without their corporate actions, and that tells those apart."""
+
+    name: str
+
+    async def actions(self, start: date, end: date) -> tuple[CorporateAction, ...]:
+        """Return the splits and dividends with an ex-date from `start` to `end`, both included."""
+
+
 @dataclass
 class _Run:
     """What happened in one fetch."""
@@ -39,7 +49,7 @@ class _Run:
     actions: dict[tuple[date, str, str], CorporateAction] = field(default_factory=dict)
     failures: dict[str, Exception] = field(default_factory=dict)
     reasons: dict[str, dict[str, str]] = field(default_factory=dict)
-    passing: set[str] = field(default_factory=set)
+    passing: dict[str, set[str]] = field(default_factory=dict)
     untold: list[str] = field(default_factory=list)
     rows_read: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
@@ -48,10 +58,10 @@ class _Run:
         self.failures.pop(name, None)
         for action in result.actions:
             self.actions.setdefault((action.ex_date, action.symbol, action.type), action)
-        self.passing.discard(name)
+        self.passing.pop(name, None)
         for gap in result.missing:
             if gap.may_pass:
-                self.passing.add(name)
+                self.passing.setdefault(name, set()).add(gap.symbol)
             self.reasons.setdefault(gap.symbol, {})[name] = gap.reason
         self.rows_read += result.report.rows_read
         for reason, rows in result.report.dropped.items():
@@ -175,7 +185,7 @@ class FallbackProvider:
         """Add the splits and dividends of a provider whose bars come without them."""
         first, last = board.sessions[0].astype(object), board.sessions[-1].astype(object)
         for provider in self._providers:
-            if not isinstance(provider, PolygonProvider) or provider.name not in board.sources:
+            if not isinstance(provider, TellsActions) or provider.name not in board.sources:
                 continue
             spelling = {to_polygon(symbol): symbol for symbol in board.symbols}
             try:
@@ -248,7 +258,10 @@ class FallbackProvider:
             for symbol, told in run.reasons.items()
         }
         default = "; ".join(general) or "no provider has it"
-        return missing_bars(bars, board.symbols, board.sessions, reasons, default)
+        passing = {symbol for told in run.passing.values() for symbol in told}
+        if any(may_pass(error) for error in run.failures.values()):
+            passing.update(board.symbols)
+        return missing_bars(bars, board.symbols, board.sessions, reasons, default, passing=passing)
 
     def _alerts(self, run: _Run, board: Board, result: FetchResult) -> tuple[str, ...]:
         alerts = list(run.untold)

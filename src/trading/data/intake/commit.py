@@ -1,0 +1,163 @@
+"""Store a session once, whoever else is at it and wherever this process is killed.
+
+Before anything is stored, one answer is *chosen* for the next round of the session: a conditional
+write of ``intake/chosen/<session>-<round>.part``. Who finds one there stores that one instead of
+its own, so two fetches at once have one result, and whoever comes after a kill finishes what was
+chosen without asking again. The record of the session closes the round.
+"""
+
+import json
+from dataclasses import replace
+from datetime import date
+
+from trading.data.intake.encoding import LENGTH, Answered
+from trading.data.intake.judged import JudgedSession
+from trading.data.intake.record import SessionRecord, read_record
+from trading.data.lake import Lake
+from trading.data.providers.base import FetchResult, MissingBars
+from trading.data.quality import QualityVerdict
+from trading.data.store.base import ObjectStore
+from trading.errors import ConflictError, DataError, NotFoundError
+
+CHOSEN = "intake/chosen/"
+
+
+def finish_chosen(store: ObjectStore, lake: Lake, *, simulated: bool) -> tuple[date, ...]:
+    """Store what interrupted commits had chosen; return their sessions."""
+    finished = []
+    for key in list(store.keys(CHOSEN)):
+        day, _, rounds = key.removeprefix(CHOSEN).removesuffix(".part").rpartition("-")
+        session = date.fromisoformat(day)
+        if read_record(store, session)[0].rounds > int(rounds):
+            store.delete(key)
+            continue
+        try:
+            body = store.get(key).body
+        except NotFoundError:
+            # Its writer is alive, and has finished.
+            continue
+        _store_chosen(store, lake, session, body, simulated=simulated)
+        finished.append(session)
+    return tuple(finished)
+
+
+def commit_session(
+    store: ObjectStore,
+    lake: Lake,
+    judged: JudgedSession,
+    *,
+    whole: bool,
+    asked_on: date,
+    alerts: tuple[str, ...],
+    simulated: bool,
+) -> SessionRecord:
+    """Store a session's bars, actions, verdict and record; return the record as it then stands.
+
+    `whole`: the bars are all that there is of the session; else they complete what is held. A
+    session that fails is quarantined, one that passes is served. What another writer chose in
+    the meantime is stored instead.
+    """
+    record, _ = read_record(store, judged.session)
+    after = _next_record(record, judged, whole, asked_on, alerts)
+    answer = Answered(None, judged.session, judged.session, asked_on, judged.result)
+    told = after.to_json()
+    body = len(told).to_bytes(LENGTH, "big") + told + answer.to_bytes()
+    key = _chosen_key(judged.session, record.rounds)
+    try:
+        store.put(key, body, if_absent=True)
+    except ConflictError:
+        try:
+            body = store.get(key).body
+        except NotFoundError:
+            # The other writer has finished the round already.
+            return read_record(store, judged.session)[0]
+    now, _ = read_record(store, judged.session)
+    if now.rounds > record.rounds:
+        store.delete(key)
+        return now
+    return _store_chosen(store, lake, judged.session, body, simulated=simulated)
+
+
+def _store_chosen(
+    store: ObjectStore, lake: Lake, session: date, body: bytes, *, simulated: bool
+) -> SessionRecord:
+    after, answer = _decoded(body, session)
+    batches = after.batches
+    if len(answer.result.bars):
+        manifest = lake.ingest(answer.result, simulated=simulated, adjusted_through=answer.asked_on)
+        batches = tuple(dict.fromkeys((*batches, manifest.id)))
+        _serve_or_hold(lake, after)
+    after = replace(after, batches=batches)
+    record, tag = read_record(store, session)
+    if record.rounds < after.rounds:
+        try:
+            store.put(after.key, after.to_json(), if_absent=tag is None, if_match=tag)
+        except ConflictError:
+            # Another writer of this round wrote the same, or the write's answer was lost.
+            after = read_record(store, session)[0]
+    store.delete(_chosen_key(session, after.rounds - 1))
+    return after
+
+
+def _serve_or_hold(lake: Lake, record: SessionRecord) -> None:
+    if record.verdict == QualityVerdict.FAIL.value:
+        lake.quarantine(record.session, record.reasons)
+    elif record.session in lake.quarantined():
+        lake.release(record.session)
+
+
+def _next_record(
+    record: SessionRecord,
+    judged: JudgedSession,
+    whole: bool,
+    asked_on: date,
+    alerts: tuple[str, ...],
+) -> SessionRecord:
+    if whole:
+        # What was told before is told anew: only the way here stays.
+        record = SessionRecord(record.session, record.rounds, record.batches)
+    sources = dict(record.sources)
+    for source, bars in sources_of(judged.result).items():
+        sources[source] = sources.get(source, 0) + bars
+    return replace(
+        record,
+        rounds=record.rounds + 1,
+        asked_on=asked_on,
+        bars=record.bars + len(judged.result.bars),
+        sources=sources,
+        missing=_still_missing(record.missing, judged.result),
+        verdict=judged.quality.verdict.value,
+        reasons=judged.reasons,
+        alerts=alerts,
+        repairs=(*record.repairs, *(repair.to_dict() for repair in judged.repairs)),
+        original_bars=(*record.original_bars, *judged.original_bars),
+    )
+
+
+def sources_of(result: FetchResult) -> dict[str, int]:
+    """Return how many bars each provider gave, by the source of the close."""
+    if result.provenance is None:
+        return {result.report.source: len(result.bars)} if len(result.bars) else {}
+    counts = result.provenance["source"].value_counts()
+    return {str(name): int(bars) for name, bars in counts.items() if bars}
+
+
+def _still_missing(before: tuple[MissingBars, ...], result: FetchResult) -> tuple[MissingBars, ...]:
+    """Return the gaps now: those told now, and earlier ones of symbols not asked for now."""
+    told = {gap.symbol for gap in result.missing} | set(result.bars["symbol"])
+    kept = [gap for gap in before if gap.symbol not in told]
+    return tuple(sorted((*kept, *result.missing), key=lambda gap: gap.symbol))
+
+
+def _decoded(body: bytes, session: date) -> tuple[SessionRecord, Answered]:
+    size = int.from_bytes(body[:LENGTH], "big")
+    key = f"{CHOSEN}{session}"
+    try:
+        record = SessionRecord.from_json(body[LENGTH : LENGTH + size], key)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{key} is no chosen answer ({error}); delete it") from error
+    return record, Answered.from_bytes(body[LENGTH + size :], key)
+
+
+def _chosen_key(session: date, rounds: int) -> str:
+    return f"{CHOSEN}{session}-{rounds}.part"

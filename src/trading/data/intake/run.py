@@ -1,0 +1,316 @@
+"""One run of an intake: blocks of sessions, asked, judged and stored one after the other."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from trading.config import Settings
+from trading.data.intake.chain import Chain, open_chain
+from trading.data.intake.commit import commit_session
+from trading.data.intake.judged import JudgedSession, judge_sessions
+from trading.data.intake.outcome import (
+    IntakeProgress,
+    IntakeResult,
+    SessionOutcome,
+    SessionStatus,
+)
+from trading.data.intake.pulse import IntakeStopped, Pulse
+from trading.data.intake.record import SessionRecord
+from trading.data.intake.todo import ToDo
+from trading.data.lake import Lake
+from trading.data.providers.base import DataProvider, FetchResult, MissingBars
+from trading.data.providers.clock import Clock
+from trading.data.providers.vendor import NetworkProvider
+from trading.data.quality import QualityVerdict
+from trading.data.store.base import ObjectStore
+from trading.errors import DataError, ProviderStopped
+from trading.market.calendar import today as exchange_today
+
+# After this many blocks in a row of which nothing came, the rest is not asked.
+FAILURES_IN_A_ROW = 2
+
+
+@dataclass(frozen=True)
+class Block:
+    """Sessions that are asked together.
+
+    Attributes
+    ----------
+    sessions : ascending
+    symbols : who is asked for, None for whoever comes
+    lacking : of held sessions, the symbols that each lacks; None where sessions are new
+    """
+
+    sessions: tuple[date, ...]
+    symbols: tuple[str, ...] | None
+    lacking: Mapping[date, tuple[str, ...]] | None = None
+
+
+@dataclass
+class IntakeRun:
+    """What a run works with, and what became of its sessions so far.
+
+    Attributes
+    ----------
+    store, lake, settings : where to, and by which rules
+    providers : the primary and its backups
+    symbols : who is wanted, None for whoever comes
+    clock, pulse : the time, and whether to go on
+    report : told of the progress
+    """
+
+    store: ObjectStore
+    lake: Lake
+    settings: Settings
+    providers: tuple[DataProvider, ...]
+    symbols: tuple[str, ...] | None
+    clock: Clock
+    pulse: Pulse
+    report: Callable[[IntakeProgress], None] | None
+    _outcomes: dict[date, SessionOutcome] = field(default_factory=dict)
+    _alerts: list[str] = field(default_factory=list)
+    _total: int = 0
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the market is invented."""
+        return self.providers[0].simulated
+
+    @property
+    def today(self) -> date:
+        """The exchange's date."""
+        return exchange_today(self.settings.schedule.timezone, self.clock.now())
+
+    async def work(self, todo: ToDo) -> None:
+        """Ask and store what there is to do; what time does not allow is left."""
+        self._total = len(todo.ask)
+        try:
+            if todo.new:
+                await self._group(todo.new, self.symbols, None)
+            if todo.partial:
+                wanted = {symbol for names in todo.partial.values() for symbol in names}
+                asked = tuple(s for s in self.symbols or () if s in wanted)
+                await self._group(tuple(sorted(todo.partial)), asked, todo.partial)
+        except IntakeStopped as stopped:
+            reason = (str(stopped),)
+            for day in todo.ask:
+                left = SessionOutcome(day, SessionStatus.LEFT, reasons=reason)
+                self._outcomes.setdefault(day, left)
+
+    def result(self, todo: ToDo) -> IntakeResult:
+        """Return the fate of every day."""
+        for day in todo.held:
+            record = todo.records.get(day)
+            self._outcomes.setdefault(day, _held(day, record))
+        for day in todo.holidays:
+            self._outcomes[day] = SessionOutcome(day, SessionStatus.HOLIDAY)
+        for day in todo.unfinished:
+            reason = f"the bars of {day} are not final yet; fetch it after its close"
+            self._outcomes[day] = SessionOutcome(day, SessionStatus.FAILED, reasons=(reason,))
+        outcomes = [self._outcomes[day] for day in sorted(self._outcomes)]
+        return IntakeResult(
+            tuple(self._without_unlisted(outcomes)),
+            tuple(dict.fromkeys(self._alerts)),
+            {p.name: p.client.calls for p in self._network()},
+            self.providers[0].name,
+        )
+
+    async def _group(
+        self,
+        sessions: tuple[date, ...],
+        symbols: tuple[str, ...] | None,
+        lacking: Mapping[date, tuple[str, ...]] | None,
+    ) -> None:
+        """Ask and store sessions block by block; what is kept of them is removed at the end."""
+        chain = open_chain(self, sessions, symbols)
+        failures = 0
+        for days in chain.blocks():
+            self.pulse.check()
+            if failures == FAILURES_IN_A_ROW or chain.stopped is not None:
+                self._fail(days, chain.stopped or "not asked: nothing came of the sessions before")
+                continue
+            stored = await self._block(chain, Block(days, symbols, lacking))
+            failures = 0 if stored else failures + 1
+        if all(self._outcomes[day].status is not SessionStatus.FAILED for day in sessions):
+            chain.clear()
+
+    async def _block(self, chain: Chain, block: Block) -> bool:
+        """Ask and store one block; False when nothing came."""
+        try:
+            async with asyncio.timeout(self.pulse.seconds()) as limit:
+                answer = await chain.fetch(block.symbols, block.sessions)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise IntakeStopped(
+                "the time ran short while providers were asked; the next run continues"
+            ) from None
+        except DataError as error:
+            if isinstance(error, ProviderStopped):
+                chain.stopped = str(error)
+            self._fail(block.sessions, str(error))
+            return False
+        wanted = _wanted(answer, block)
+        try:
+            judged, told = judge_sessions(
+                wanted, self.lake, self.settings, simulated=self.simulated, today=self.today
+            )
+        except DataError as error:
+            self._fail(block.sessions, f"refused: {error}")
+            return False
+        self._alerts += told
+        if len(block.sessions) > 1:
+            first, last = block.sessions[0], block.sessions[-1]
+            self._alerts += [f"{first} to {last}: {alert}" for alert in answer.alerts]
+        self._store(block, judged, answer, chain.asked_on)
+        return bool(judged)
+
+    def _store(
+        self,
+        block: Block,
+        judged: Sequence[JudgedSession],
+        answer: FetchResult,
+        asked_on: date,
+    ) -> None:
+        alerts = answer.alerts if len(block.sessions) == 1 else ()
+        by_day = {each.session: each for each in judged}
+        for day in block.sessions:
+            self.pulse.check()
+            each = by_day.get(day)
+            if each is None:
+                self._nothing(day, block, answer)
+                continue
+            record = commit_session(
+                self.store,
+                self.lake,
+                each,
+                whole=block.lacking is None,
+                asked_on=asked_on,
+                alerts=alerts,
+                simulated=self.simulated,
+            )
+            self._outcomes[day] = _outcome(record)
+            self.tell("storing", len(self._outcomes), self._total)
+
+    def tell(self, stage: str, done: int, total: int) -> None:
+        """Report the progress."""
+        if self.report is None:
+            return
+        calls = [p.client.calls for p in self._network()]
+        self.report(
+            IntakeProgress(
+                stage,
+                done,
+                total,
+                len(self._outcomes),
+                self._total,
+                sum(count.attempts for count in calls),
+                sum(count.waited for count in calls),
+            )
+        )
+
+    def _network(self) -> Iterator[NetworkProvider]:
+        return (p for p in self.providers if isinstance(p, NetworkProvider))
+
+    def _nothing(self, day: date, block: Block, answer: FetchResult) -> None:
+        """Note a session of which nothing came: a held one lacks what it lacked."""
+        gaps = tuple(
+            replace(gap, first=day, last=day, sessions=1)
+            for gap in answer.missing
+            if gap.first <= day <= gap.last
+            and (block.lacking is None or gap.symbol in block.lacking[day])
+        )
+        if block.lacking is None:
+            self._fail((day,), gaps[0].reason if gaps else "no provider has a bar of it", gaps)
+            return
+        self._outcomes[day] = SessionOutcome(
+            day, SessionStatus.HELD, missing=gaps, alerts=answer.alerts
+        )
+
+    def _fail(
+        self, days: Sequence[date], reason: str, missing: tuple[MissingBars, ...] = ()
+    ) -> None:
+        for day in days:
+            self._outcomes[day] = SessionOutcome(
+                day, SessionStatus.FAILED, missing=missing, reasons=(reason,)
+            )
+        span = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
+        self._alerts.append(f"{span} could not be fetched: {reason}")
+
+    def _without_unlisted(self, outcomes: Sequence[SessionOutcome]) -> Iterator[SessionOutcome]:
+        """Count symbols whose first bar came later as not listed yet, instead of as missing."""
+        lacking = [o for o in outcomes if o.missing and o.status is not SessionStatus.FAILED]
+        first = {}
+        if len(outcomes) > 1 and lacking:
+            first = self._first_bars(lacking[0].session)
+        for outcome in outcomes:
+            if outcome.status is SessionStatus.FAILED:
+                yield outcome
+                continue
+            kept = tuple(
+                gap
+                for gap in outcome.missing
+                if gap.may_pass or first.get(gap.symbol, date.min) <= outcome.session
+            )
+            status = outcome.status
+            if not kept and status is SessionStatus.PARTIAL:
+                status = SessionStatus.COMPLETE
+            unlisted = len(outcome.missing) - len(kept)
+            yield replace(outcome, missing=kept, status=status, unlisted=unlisted)
+
+    def _first_bars(self, since: date) -> dict[str, date]:
+        """Return the first session of each symbol that the lake serves, if after `since`."""
+        after = self.today + timedelta(days=1)
+        sessions, names, close = self.lake.field("close", before=after, start=since)
+        known = ~np.isnan(close)
+        begins = np.argmax(known, axis=0)
+        return {
+            name: sessions[begins[n]].astype(object) for n, name in enumerate(names) if begins[n]
+        }
+
+
+def _held(day: date, record: SessionRecord | None) -> SessionOutcome:
+    """Return the fate of a session that had nothing left to do."""
+    if record is None:
+        return SessionOutcome(day, SessionStatus.HELD)
+    return replace(_outcome(record), status=SessionStatus.HELD, alerts=())
+
+
+def _outcome(record: SessionRecord) -> SessionOutcome:
+    """Return the fate of a session by its record."""
+    status = SessionStatus.PARTIAL if record.missing else SessionStatus.COMPLETE
+    if record.verdict == QualityVerdict.FAIL.value:
+        status = SessionStatus.QUARANTINED
+    return SessionOutcome(
+        record.session,
+        status,
+        bars=record.bars,
+        sources=record.sources,
+        missing=record.missing,
+        verdict=record.verdict,
+        reasons=record.reasons,
+        alerts=record.alerts,
+        repairs=len(record.repairs),
+    )
+
+
+def _wanted(answer: FetchResult, block: Block) -> FetchResult:
+    """Return the part of an answer that the block asks for: its sessions, and what they lack."""
+    days = answer.bars["date"].to_numpy().astype("datetime64[D]")
+    keep = np.isin(days, np.array(block.sessions, dtype="datetime64[D]"))
+    if block.lacking is not None:
+        lacks = pd.MultiIndex.from_tuples(
+            [(s, pd.Timestamp(day)) for day, names in block.lacking.items() for s in names]
+        )
+        cells = pd.MultiIndex.from_arrays([answer.bars["symbol"], answer.bars["date"]])
+        keep &= cells.isin(lacks)
+    provenance = answer.provenance
+    return replace(
+        answer,
+        bars=answer.bars[keep].reset_index(drop=True),
+        provenance=None if provenance is None else provenance[keep].reset_index(drop=True),
+    )
