@@ -1,6 +1,7 @@
 """The catalog of a lake: which raw batches its curated bars are made of, and their digests."""
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -10,6 +11,8 @@ from trading.errors import DataError
 
 CATALOG_KEY = "catalog.json"
 MOST_NAMES = 8
+# Curated years of an earlier layout do not say what their bars are adjusted for.
+LAYOUT = 1
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Catalog:
     sessions : ISO day -> `Session`
     pending : year -> manifests of sessions that its Parquet object does not yet hold
     quarantined : ISO days of `sessions` that are held but not served -> why
+    told : how many rows of the table of corporate actions count, the first ones
+    layout : of the curated years
     """
 
     sources: tuple[str, ...] = ()
@@ -61,6 +66,8 @@ class Catalog:
     sessions: Mapping[str, Session] = field(default_factory=dict)
     pending: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     quarantined: Mapping[str, str] = field(default_factory=dict)
+    told: int = 0
+    layout: int = LAYOUT
 
     @property
     def served(self) -> Mapping[str, Session]:
@@ -76,11 +83,21 @@ class Catalog:
         more = len(self.sources) - MOST_NAMES
         return LakeSource(f"{named} and {more} more" if more > 0 else named, self.simulated)
 
+    def refuse_another(self, uri: str, source: str, *, simulated: bool) -> None:
+        """Raise `DataError` where bars of `source` would mix with those of another kind."""
+        held = self.source
+        if held and (held.simulated != simulated or (simulated and held.name != source)):
+            kinds = {True: "simulated", False: "real"}
+            raise DataError(
+                f"{uri} holds {kinds[held.simulated]} bars ({held.name}); "
+                f"{kinds[simulated]} bars ({source}) would mix with them: set another TRADING_HOME"
+            )
+
     def with_batch(self, manifest: Manifest, restated: int = 0) -> "Catalog":
         """Return this catalog with one batch more; its years and sessions are not yet in it."""
         batch = Batch(
             id=manifest.id,
-            manifest=f"{manifest.key.rpartition('/')[0]}/manifest.json",
+            manifest=manifest.own_key,
             first=manifest.first.isoformat(),
             last=manifest.last.isoformat(),
             restated=restated,
@@ -110,8 +127,11 @@ class Catalog:
                 sessions={day: Session(**entry) for day, entry in plain["sessions"].items()},
                 pending={y: tuple(keys) for y, keys in plain.get("pending", {}).items()},
                 quarantined=dict(plain.get("quarantined", {})),
+                told=int(plain.get("told", sys.maxsize)),
+                layout=int(plain.get("layout", 0)),
             )
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DataError(
-                f"{CATALOG_KEY} of the lake is broken ({error}); delete it and call Lake.rebuild()"
+                f"{CATALOG_KEY} of the lake is broken ({error}); delete it and run "
+                "`trading data rebuild`"
             ) from error

@@ -7,19 +7,23 @@ holds, not what its year does.
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
-from trading.data.catalog import Catalog, Session
+from trading.data.catalog import LAYOUT, Catalog, Session
 from trading.data.curation import differing_rows, overlay, years_of
 from trading.data.manifest import Manifest, session_digests
 from trading.data.parquet import BarColumns, decode_bars, encode_bars
+from trading.data.raw import RawLayer
 from trading.data.store.base import ObjectStore
-from trading.errors import DataError, NotFoundError
+from trading.errors import NotFoundError
 from trading.market.bars import FIELDS
 
 MOST_PENDING = 21
+READERS = 4
 
 
 class CuratedBars:
@@ -34,13 +38,15 @@ class CuratedBars:
     """
 
     def __init__(self, store: ObjectStore) -> None:
-        self._store = store
+        self._store, self._raw = store, RawLayer(store)
 
     def parts(
-        self, catalog: Catalog, year: str, fields: Sequence[str] = FIELDS
+        self, catalog: Catalog, year: str, fields: tuple[str, ...] = FIELDS
     ) -> list[BarColumns]:
         """Return the bars of a year in parts that share no (symbol, day)."""
         found: list[BarColumns] = []
+        if catalog.layout < LAYOUT and not catalog.simulated:
+            return [self.from_raw(catalog, year)]
         if year in catalog.years:
             key = year_key(year)
             try:
@@ -50,15 +56,24 @@ class CuratedBars:
             if hashlib.sha256(body).hexdigest() != catalog.years[year]:
                 return [self.from_raw(catalog, year)]
             found.append(decode_bars(body, key, fields))
-        return found + [self._raw(key, fields) for key in catalog.pending.get(year, ())]
+        return found + [self._raw.bars(key, fields) for key in catalog.pending.get(year, ())]
+
+    def years(
+        self, catalog: Catalog, years: Sequence[str], fields: tuple[str, ...] = FIELDS
+    ) -> list[BarColumns]:
+        """Return the bars of several years, read side by side."""
+        with ThreadPoolExecutor(READERS) as pool:
+            found = list(pool.map(lambda year: self.parts(catalog, year, fields), years))
+        return [part for parts in found for part in parts]
 
     def from_raw(self, catalog: Catalog, year: str) -> BarColumns:
         """Return the bars of a year made of its raw batches, in the order of the catalog."""
         parts: list[BarColumns] = []
         for batch in catalog.batches:
             if batch.first[:4] <= year <= batch.last[:4]:
-                bars = self._raw(batch.manifest)
-                parts.append(bars.take(bars.day.astype("datetime64[Y]").astype(str) == year))
+                bars = self._raw.bars(batch.manifest)
+                whole = batch.first[:4] == batch.last[:4]
+                parts.append(bars if whole else bars.take(_in_year(bars, year)))
         return overlay(parts)
 
     def with_batch(self, catalog: Catalog, manifest: Manifest, bars: BarColumns) -> Catalog:
@@ -86,6 +101,22 @@ class CuratedBars:
         changed = {str(session) for session in np.unique(bars.day)}
         return self.write(catalog.with_batch(manifest, restated), made, changed)[0]
 
+    def write_all(self, catalog: Catalog) -> tuple[Catalog, int]:
+        """Make every year anew of its raw batches; return the catalog and how many differed."""
+        years = {
+            str(year)
+            for batch in catalog.batches
+            for year in range(int(batch.first[:4]), int(batch.last[:4]) + 1)
+        }
+        written = 0
+        catalog = replace(catalog, years={}, sessions={}, pending={})
+        for year in sorted(years):
+            rows = self.from_raw(catalog, year)
+            if len(rows):
+                catalog, wrote = self.write(catalog, {year: rows})
+                written += wrote
+        return catalog, written
+
     def write(
         self, catalog: Catalog, made: Mapping[str, BarColumns], changed: set[str] | None = None
     ) -> tuple[Catalog, int]:
@@ -110,16 +141,6 @@ class CuratedBars:
         pending = {year: keys for year, keys in catalog.pending.items() if year not in made}
         return replace(catalog, years=years, sessions=sessions, pending=pending), written
 
-    def _raw(self, manifest_key: str, fields: Sequence[str] = FIELDS) -> BarColumns:
-        manifest = Manifest.from_json(self._store.get(manifest_key).body, manifest_key)
-        body = self._store.get(manifest.key).body
-        if hashlib.sha256(body).hexdigest() != manifest.checksum:
-            raise DataError(
-                f"the raw object {manifest.key} of {self._store.uri} does not match the "
-                f"checksum of its manifest ({manifest.checksum}); restore it from a backup"
-            )
-        return decode_bars(body, manifest.key, fields)
-
 
 def year_key(year: str) -> str:
     """Return the key of a curated year (`YYYY`)."""
@@ -140,6 +161,10 @@ def put_if_changed(store: ObjectStore, key: str, body: bytes) -> int:
         return 0
     store.put(key, body, if_match=held.etag)
     return 1
+
+
+def _in_year(bars: BarColumns, year: str) -> npt.NDArray[np.bool_]:
+    return np.asarray(bars.day.astype("datetime64[Y]") == np.datetime64(year, "Y"))
 
 
 def _sessions(bars: BarColumns) -> dict[str, Session]:

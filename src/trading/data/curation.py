@@ -1,6 +1,7 @@
 """Lay batches of bars over one another, and arrange bars as panels."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +26,11 @@ def overlay(parts: Sequence[BarColumns]) -> BarColumns:
         order = np.argsort(key, kind="stable")
         ordered = key[order]
         bars = bars.take(order[np.r_[ordered[1:] != ordered[:-1], True]])
-    used, code = np.unique(bars.code, return_inverse=True)
-    names = tuple(bars.names[i] for i in used)
-    return BarColumns(bars.day, code.astype(np.int64), names, bars.values)
+    used = np.bincount(bars.code, minlength=len(bars.names)) > 0
+    if used.all():
+        return bars
+    code = (np.cumsum(used) - 1)[bars.code]
+    return replace(bars, code=code, names=tuple(np.array(bars.names, dtype=object)[used]))
 
 
 def differing_rows(held: BarColumns, new: BarColumns) -> int:

@@ -5,10 +5,15 @@
     data/YYYY/MM/DD/bars.parquet + manifest.json        one fetched session, immutable
     data/imports/<id>/bars.parquet + manifest.json      many sessions at once, immutable
     bars/year=YYYY.parquet                              curated, made of the raw batches in order
-    corporate_actions/actions.parquet                   curated corporate actions
+    corporate_actions/, fundamentals/                   see `trading.data.reference`
     catalog.json                                        which batches; digest of every session
     quarantine/YYYY-MM-DD.json                          why a session is held but not served
     benchmarks/…                                        see `trading.data.benchmark`
+
+Raw bars stay as they came. What a reader gets is derived: split- and dividend-adjusted by the
+actions known on the day it asks for, under the symbols of that day (`trading.data.as_of`); so a
+split that arrives adjusts all of history, and a read as of an earlier day does not see it. The
+simulated market needs none of that: its bars are adjusted to each company's first session.
 
 An ingest writes the raw object, its manifest, the curated years, then the catalog, which commits
 it; a new session waits beside its year for a while, see `trading.data.curated`. A reader trusts a
@@ -16,43 +21,36 @@ curated year only when its checksum is the catalog's; while another writer is be
 was killed there, the reader makes the year from the raw batches instead.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
-from trading.data.actions import ACTIONS_KEY, decode_actions, encode_actions, merge_actions
+from trading.data.actions.symbols import SymbolMap
+from trading.data.actions.told import ToldAction, in_force, tell
+from trading.data.as_of import Knowledge
 from trading.data.benchmark import Benchmark, load_benchmark, read_benchmark, write_benchmark
-from trading.data.catalog import CATALOG_KEY, Catalog, LakeSource
+from trading.data.catalog import CATALOG_KEY, LAYOUT, Catalog, LakeSource
 from trading.data.curated import CuratedBars, put_if_changed
-from trading.data.curation import (
-    select_rows,
-    to_grids,
-    to_panel,
-)
-from trading.data.manifest import (
-    Manifest,
-    batch_identity,
-    describe,
-    digest_of_sessions,
-)
-from trading.data.parquet import BarColumns, encode_bars
+from trading.data.curation import select_rows, to_grids, to_panel
+from trading.data.fundamentals import FundamentalsTable
+from trading.data.manifest import Manifest, batch_identity, digest_of_sessions
+from trading.data.parquet import BarColumns
 from trading.data.providers.base import FetchResult
 from trading.data.quarantine import FOLDER as QUARANTINE
 from trading.data.quarantine import QuarantinedSession
+from trading.data.raw import RawLayer
+from trading.data.reference import ReferenceData, retrying
 from trading.data.store.base import ObjectStore
 from trading.errors import ConflictError, DataError, NotFoundError
-from trading.market.bars import FIELDS, CorporateAction, empty_bars
+from trading.market.bars import FIELDS, CorporateAction, FundamentalData, empty_bars
 from trading.market.panel import FloatArray, Panel, SessionArray
 
 __all__ = ["Lake", "LakeSource"]
-
-ATTEMPTS = 20
-Answer = TypeVar("Answer")
 
 
 class Lake:
@@ -68,22 +66,47 @@ class Lake:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._curated = CuratedBars(store)
+        self._raw, self._curated = RawLayer(store), CuratedBars(store)
+        self._reference = ReferenceData(store)
 
-    def ingest(self, fetched: FetchResult, *, simulated: bool) -> Manifest:
+    def ingest(
+        self,
+        fetched: FetchResult,
+        *,
+        simulated: bool,
+        adjusted_through: date | None = None,
+        present_symbols: bool = False,
+    ) -> Manifest:
         """Add the bars and actions of a fetch and return the manifest of their raw object.
 
         A row whose symbol and session the lake already holds replaces the curated one; the raw
-        objects of both stay. Raises `DataError` when there are no bars, or when the lake holds
-        another kind of market: simulated and real bars never mix, nor do two simulated markets.
+        objects of both stay.
+
+        Parameters
+        ----------
+        adjusted_through : the day through which the source has applied splits (to prices, volume
+            and dividends) and dividends (to the adjusted close): that of the fetch for a source
+            that adjusts with hindsight, `date.min` for prices as traded; None: the last session
+            of the bars. A missing adjusted close is derived from the close when read
+        present_symbols : every bar is under the symbol of that day, not under that of its session
+
+        Raises
+        ------
+        DataError
+            There are no bars, or the lake holds another kind of market: simulated and real bars
+            never mix, nor do two simulated markets.
         """
-        bars = BarColumns.from_bars(fetched.bars)
+        bars = BarColumns.from_bars(fetched.bars, adjusted_through, present_symbols=present_symbols)
         if not len(bars):
             raise DataError(f"{fetched.report.source} gave no bars; there is nothing to ingest")
         self._check_source(self._catalog()[0], fetched.report.source, simulated)
         identity = batch_identity(bars, fetched.actions)
-        manifest = self._write_raw(fetched, bars, identity, simulated)
-        self._retrying(lambda: self._commit(manifest, bars, fetched.actions))
+        manifest = self._raw.write(fetched, bars, identity, simulated=simulated)
+        if manifest.told != bars.adjusted_through:
+            # These bars came before: what they are adjusted for was told then.
+            bars = self._raw.bars(manifest.own_key)
+        told = tell(fetched.actions, manifest.told)
+        retrying(lambda: self._commit(manifest, bars, told))
         return manifest
 
     def panel(
@@ -104,14 +127,14 @@ class Lake:
         record = QuarantinedSession.of(session, reasons)
         if session.isoformat() not in self._catalog()[0].sessions:
             raise DataError(f"{self._store.uri} holds no session {session} to quarantine")
-        self._retrying(lambda: put_if_changed(self._store, record.key, record.to_json()))
-        self._retrying(lambda: self._set_quarantined(session, "; ".join(record.reasons)))
+        retrying(lambda: put_if_changed(self._store, record.key, record.to_json()))
+        retrying(lambda: self._set_quarantined(session, "; ".join(record.reasons)))
 
     def release(self, session: date) -> bool:
         """Serve a quarantined session again; returns whether it was quarantined."""
-        changed = self._retrying(lambda: self._set_quarantined(session, None))
+        # The record first: killed in between, the session stays held until it is released again.
         self._store.delete(QuarantinedSession(session, ()).key)
-        return changed
+        return retrying(lambda: self._set_quarantined(session, None))
 
     def quarantined(self) -> dict[date, str]:
         """Return the sessions that are held but not served, and why."""
@@ -145,10 +168,10 @@ class Lake:
         self,
         before: date,
         start: date | None,
-        fields: Sequence[str] = FIELDS,
+        fields: tuple[str, ...] = FIELDS,
         judging: date | None = None,
     ) -> tuple[list[BarColumns], str, str]:
-        """Return the curated years of a time, and the first and last session served in it."""
+        """Return the bars of a time as known before `before`, and their first and last session."""
         catalog, _ = self._catalog()
         hidden = {day for day in catalog.quarantined if day != str(judging)}
         served = {day: held for day, held in catalog.sessions.items() if day not in hidden}
@@ -156,14 +179,39 @@ class Lake:
         if not days:
             raise DataError(
                 f"{self._store.uri} holds no bars from {start or 'its beginning'} to before "
-                f"{before}; it holds {_span(catalog)}"
+                f"{before}; it holds {self._span(catalog)}"
             )
-        years = sorted({day[:4] for day in days})
-        parts = [part for year in years for part in self._curated.parts(catalog, year, fields)]
-        if hidden:
-            left_out = np.array(sorted(hidden), dtype="datetime64[D]")
-            parts = [part.take(~np.isin(part.day, left_out)) for part in parts]
-        return parts, min(days), max(days)
+        if catalog.simulated:
+            return self._stored(catalog, days, fields, hidden), min(days), max(days)
+        known = Knowledge.of(self._reference, before, catalog.told)
+        needed = (
+            fields if "close" in fields or "adjusted_close" not in fields else (*fields, "close")
+        )
+        parts = self._stored(catalog, days, needed, hidden)
+        later: list[BarColumns] = []
+        if "adjusted_close" in fields and (ex := known.needs_later(parts)):
+            beyond = _days(served, ex, before)
+            later = self._stored(catalog, beyond, ("close",), hidden) if beyond else []
+        return known.applied(parts, later), min(days), max(days)
+
+    def _stored(
+        self,
+        catalog: Catalog,
+        days: Sequence[str],
+        fields: tuple[str, ...],
+        hidden: Collection[str],
+    ) -> list[BarColumns]:
+        """Return the bars of some sessions as they are stored."""
+        low, high = np.datetime64(min(days), "D"), np.datetime64(max(days), "D")
+        parts = self._curated.years(catalog, sorted({day[:4] for day in days}), fields)
+        left_out = np.array(sorted(hidden), dtype="datetime64[D]")
+        kept = []
+        for part in parts:
+            wanted = (part.day >= low) & (part.day <= high)
+            if hidden:
+                wanted &= ~np.isin(part.day, left_out)
+            kept.append(part.take(wanted))
+        return kept
 
     def sessions(self) -> SessionArray:
         """Return the sessions served, `(T,) datetime64[D]`, ascending."""
@@ -172,13 +220,19 @@ class Lake:
     def data_hash(self, before: date) -> str:
         """Return a SHA-256 that identifies the bars of `panel(before=before)`.
 
-        It is made of one digest a session: neither later bars nor the batches in which bars
-        arrived change it.
+        It is made of one digest a session, and of the splits, dividends and renames that those
+        bars are served with: neither later bars nor the batches in which bars arrived change it.
         """
-        held = self._catalog()[0].served
-        return digest_of_sessions(
-            {day: entry.digest for day, entry in held.items() if day < before.isoformat()}
-        )
+        catalog, _ = self._catalog()
+        held = {day: x.digest for day, x in catalog.served.items() if day < before.isoformat()}
+        digest = digest_of_sessions(held)
+        if catalog.simulated or not held:
+            return digest
+        known = Knowledge.of(self._reference, before, catalog.told)
+        if not (known.told or known.symbols.listings):
+            return digest
+        adjusted = known.digest(self._stored(catalog, list(held), (), set(catalog.quarantined)))
+        return hashlib.sha256(f"{digest} {adjusted}".encode()).hexdigest() if adjusted else digest
 
     def source(self) -> LakeSource | None:
         """Return where the bars come from, None for an empty lake."""
@@ -186,15 +240,47 @@ class Lake:
 
     def manifests(self) -> tuple[Manifest, ...]:
         """Return the manifests of the batches in the order they were ingested."""
-        return tuple(self._manifest(batch.manifest) for batch in self._catalog()[0].batches)
+        return tuple(self._raw.manifest(batch.manifest) for batch in self._catalog()[0].batches)
 
     def corporate_actions(self, *, before: date) -> tuple[CorporateAction, ...]:
-        """Return the corporate actions effective strictly before `before`, by date and symbol."""
-        try:
-            held = decode_actions(self._store.get(ACTIONS_KEY).body)
-        except NotFoundError:
-            return ()
-        return tuple(action for action in held if action.ex_date < before)
+        """Return the corporate actions effective strictly before `before`, by date and symbol.
+
+        They go with `panel(before=before)`: the same symbols, dividends in the same shares.
+        """
+        catalog, _ = self._catalog()
+        if catalog.simulated:
+            held = (row.action for row in in_force(self._reference.told(catalog.told)))
+            return tuple(action for action in held if action.ex_date < before)
+        return Knowledge.of(self._reference, before, catalog.told).actions()
+
+    def ingest_actions(self, actions: Iterable[CorporateAction], *, adjusted_through: date) -> int:
+        """Add corporate actions that came without bars; returns how many tell something new.
+
+        Dividends are in the shares of `adjusted_through`, or of a later ex-date. One told again is
+        corrected; a dividend of 0, or a split of 1, takes it back.
+        """
+        if not (told := tell(actions, adjusted_through)):
+            return 0
+        self._raw.write_actions(told)
+        rows, added = self._reference.tell(told)
+        retrying(lambda: self._count_told(rows))
+        return added
+
+    def symbols(self, *, before: date = date.max) -> SymbolMap:
+        """Return which share bore which symbol, as known then: bars are read under its names."""
+        return self._reference.symbols().known(before)
+
+    def ingest_symbols(self, symbols: SymbolMap, *, told: date) -> bool:
+        """Keep a whole symbol map as of the day it was told; returns whether it changed anything."""
+        return self._reference.add_symbols(symbols, told)
+
+    def fundamentals(self, *, before: date, since: date | None = None) -> FundamentalsTable:
+        """Return what was known of companies before `before`, of 550 days without `since`."""
+        return self._reference.fundamentals(before=before, since=since)
+
+    def ingest_fundamentals(self, records: Iterable[FundamentalData], *, source: str) -> int:
+        """Add what became known of companies; returns how many records tell something new."""
+        return self._reference.add_fundamentals(records, source)
 
     def ingest_benchmark(self, file: Path, symbol: str | None = None) -> Benchmark:
         """Keep the benchmark of a file, see `load_benchmark`; it replaces the one before.
@@ -224,25 +310,21 @@ class Lake:
         Batches keep the order of the catalog; those it does not list (all of them when it was
         lost) follow by their last and first session. Returns how many years were written anew.
         """
-        return self._retrying(self._rebuild)
+        return retrying(self._rebuild)
 
     def _rebuild(self) -> int:
         catalog, tag = self._catalog()
         listed = {batch.manifest for batch in catalog.batches}
-        keys = [k for k in self._store.keys("data/") if k.endswith("/manifest.json")]
-        found = [self._manifest(key) for key in keys if key not in listed]
+        found = [self._raw.manifest(key) for key in self._raw.manifests() if key not in listed]
         for manifest in sorted(found, key=lambda m: (m.last, m.first, m.id)):
             self._check_source(catalog, manifest.source, manifest.simulated)
             catalog = catalog.with_batch(manifest)
-        years = {
-            str(year)
-            for batch in catalog.batches
-            for year in range(int(batch.first[:4]), int(batch.last[:4]) + 1)
-        }
-        made = {year: self._curated.from_raw(catalog, year) for year in sorted(years)}
-        catalog = replace(catalog, quarantined=dict(catalog.quarantined) | self._records())
-        held = {year: rows for year, rows in made.items() if len(rows)}
-        catalog, written = self._curated.write(catalog, held)
+        told, _ = self._reference.tell(
+            self._raw.told(self._raw.manifest(batch.manifest) for batch in catalog.batches)
+        )
+        quarantined = dict(catalog.quarantined) | self._records()
+        catalog = replace(catalog, quarantined=quarantined, told=told, layout=LAYOUT)
+        catalog, written = self._curated.write_all(catalog)
         self._put_catalog(catalog, tag)
         return written
 
@@ -269,77 +351,33 @@ class Lake:
             return Catalog(), None
         return Catalog.from_json(held.body), held.etag
 
-    def _manifest(self, key: str) -> Manifest:
-        return Manifest.from_json(self._store.get(key).body, key)
-
     def _check_source(self, catalog: Catalog, source: str, simulated: bool) -> None:
-        held = catalog.source
         if simulated and (benchmark := read_benchmark(self._store)) is not None:
             raise DataError(
                 f"{self._store.uri} holds the real benchmark {benchmark.symbol}, which cannot "
                 f"measure the {source}: set another TRADING_HOME"
             )
-        if held is None:
-            return
-        if held.simulated != simulated or (simulated and held.name != source):
-            kinds = {True: "simulated", False: "real"}
-            raise DataError(
-                f"{self._store.uri} holds {kinds[held.simulated]} bars ({held.name}); "
-                f"{kinds[simulated]} bars ({source}) would mix with them: set another TRADING_HOME"
-            )
+        catalog.refuse_another(self._store.uri, source, simulated=simulated)
 
-    def _write_raw(
-        self, fetched: FetchResult, bars: BarColumns, identity: str, simulated: bool
-    ) -> Manifest:
-        folder = self._raw_folder(bars, identity)
-        manifest_key = f"{folder}/manifest.json"
-        if self._store.exists(manifest_key):
-            return self._manifest(manifest_key)
-        key, body = f"{folder}/bars.parquet", encode_bars(bars)
-        self._put_uncommitted(key, body)
-        if fetched.actions:
-            self._put_uncommitted(f"{folder}/actions.parquet", encode_actions(fetched.actions))
-        manifest = describe(
-            fetched, bars, identity=identity, key=key, body=body, simulated=simulated
-        )
-        try:
-            self._store.put(manifest_key, manifest.to_json(), if_absent=True)
-        except ConflictError:
-            held = self._manifest(manifest_key)
-            if held.id != identity:
-                raise
-            return held
-        return manifest
-
-    def _raw_folder(self, bars: BarColumns, identity: str) -> str:
-        """Return the folder: a session has its own; what restates it, or is longer, an import."""
-        first, last = bars.day.min(), bars.day.max()
-        if first == last:
-            folder = f"data/{str(first).replace('-', '/')}"
-            key = f"{folder}/manifest.json"
-            if not self._store.exists(key) or self._manifest(key).id == identity:
-                return folder
-        return f"data/imports/{identity}"
-
-    def _put_uncommitted(self, key: str, body: bytes) -> None:
-        """Write a raw object that has no manifest yet, over what a killed ingest left of it."""
-        try:
-            self._store.put(key, body, if_absent=True)
-        except ConflictError:
-            left = self._store.get(key)
-            if left.body != body:
-                self._store.put(key, body, if_match=left.etag)
-
-    def _commit(
-        self, manifest: Manifest, bars: BarColumns, actions: tuple[CorporateAction, ...]
-    ) -> None:
+    def _commit(self, manifest: Manifest, bars: BarColumns, actions: Sequence[ToldAction]) -> None:
         catalog, tag = self._catalog()
         self._check_source(catalog, manifest.source, manifest.simulated)
         if any(batch.id == manifest.id for batch in catalog.batches):
             return
-        if actions:
-            self._merge_actions(actions)
+        if tag is None and any(
+            self._raw.manifest(k).id != manifest.id for k in self._raw.manifests()
+        ):
+            # The catalog was lost, the raw batches were not.
+            self._rebuild()
+            return
+        if actions or tag is None:
+            catalog = replace(catalog, told=self._reference.tell(actions)[0])
         self._put_catalog(self._curated.with_batch(catalog, manifest, bars), tag)
+
+    def _count_told(self, rows: int) -> None:
+        catalog, tag = self._catalog()
+        if tag is not None and catalog.told < rows:
+            self._put_catalog(replace(catalog, told=rows), tag)
 
     def _put_catalog(self, catalog: Catalog, tag: str | None) -> None:
         body = catalog.to_json()
@@ -350,28 +388,14 @@ class Lake:
             if self._store.get(CATALOG_KEY).body != body:
                 raise
 
-    def _merge_actions(self, actions: tuple[CorporateAction, ...]) -> None:
-        try:
-            held = decode_actions(self._store.get(ACTIONS_KEY).body)
-        except NotFoundError:
-            held = ()
-        put_if_changed(self._store, ACTIONS_KEY, encode_actions(merge_actions(held, actions)))
-
-    def _retrying(self, attempt: Callable[[], Answer]) -> Answer:
-        for _ in range(ATTEMPTS - 1):
-            try:
-                return attempt()
-            except ConflictError:
-                continue
-        return attempt()
+    def _span(self, catalog: Catalog) -> str:
+        if catalog.served:
+            return f"sessions from {min(catalog.served)} to {max(catalog.served)}"
+        if any(True for _ in self._raw.manifests()):
+            return "raw batches but no catalog of them: run `trading data rebuild`"
+        return "none at all: fetch some first"
 
 
 def _days(sessions: Iterable[str], before: date, start: date | None) -> list[str]:
     first = (start or date.min).isoformat()
     return [day for day in sessions if first <= day < before.isoformat()]
-
-
-def _span(catalog: Catalog) -> str:
-    if not catalog.served:
-        return "none at all: fetch some first"
-    return f"sessions from {min(catalog.served)} to {max(catalog.served)}"

@@ -15,6 +15,8 @@ from trading.data.providers.base import FetchResult
 from trading.errors import DataError
 from trading.market.bars import FIELDS, CorporateAction
 
+DAYS = ("first", "last", "adjusted_through")
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -31,6 +33,7 @@ class Manifest:
     actions : number of corporate actions that came with the bars
     verdict : `clean`, or `repaired` when the report counts anything mended or left out
     report : the `IngestReport`
+    adjusted_through : the day through which the source had adjusted the bars, see `BarColumns`
     """
 
     id: str
@@ -45,10 +48,23 @@ class Manifest:
     actions: int
     verdict: str
     report: dict[str, Any]
+    adjusted_through: date | None = None
+
+    @property
+    def own_key(self) -> str:
+        """Where the manifest lies: beside its Parquet object."""
+        return f"{self.key.rpartition('/')[0]}/manifest.json"
+
+    @property
+    def told(self) -> date:
+        """The day through which the source had adjusted its figures."""
+        return self.adjusted_through or self.last
 
     def to_json(self) -> bytes:
         """Return the manifest as JSON; the same manifest gives the same bytes."""
-        plain = asdict(self) | {"first": self.first.isoformat(), "last": self.last.isoformat()}
+        plain = asdict(self)
+        for name in DAYS:
+            plain[name] = plain[name].isoformat() if plain[name] else None
         return json.dumps(plain, indent=2, sort_keys=True).encode()
 
     @classmethod
@@ -56,8 +72,8 @@ class Manifest:
         """Read a manifest; `key` names it in the `DataError` raised when it is not one."""
         try:
             plain = json.loads(body)
-            for name in ("first", "last"):
-                plain[name] = date.fromisoformat(plain[name])
+            for name in DAYS:
+                plain[name] = date.fromisoformat(plain[name]) if plain.get(name) else None
             return cls(**plain)
         except (ValueError, TypeError, KeyError) as error:
             raise DataError(
@@ -82,6 +98,7 @@ def describe(
         actions=len(fetched.actions),
         verdict=fetched.report.verdict,
         report=fetched.report.to_dict(),
+        adjusted_through=bars.adjusted_through,
     )
 
 

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 
 from trading.data.frames import bars_from_codes
 from trading.errors import DataError
-from trading.market.bars import BAR_COLUMNS, FIELDS
+from trading.market.bars import FIELDS
 from trading.market.panel import FloatArray, SessionArray
 
 SCHEMA = pa.schema(
@@ -22,6 +23,8 @@ SCHEMA = pa.schema(
         *((name, pa.float64()) for name in FIELDS),
     ]
 )
+# Columns that an object has where they tell more than the day of the row.
+BESIDE = ("basis", "named")
 
 
 @dataclass(frozen=True)
@@ -34,30 +37,59 @@ class BarColumns:
     code : (n,) int64, `names[code[i]]` is the symbol of row i
     names : sorted unique symbols
     values : field -> (n,) float64
+    basis : (n,) datetime64[D], the day through which the source had adjusted the row for splits
+        and dividends, never before the row's own day; None: every row's own day
+    named : (n,) datetime64[D], the day on which the share bore the row's symbol; None: likewise
     """
 
     day: SessionArray
     code: npt.NDArray[np.int64]
     names: tuple[str, ...]
     values: Mapping[str, FloatArray]
+    basis: SessionArray | None = None
+    named: SessionArray | None = None
 
     @classmethod
-    def from_bars(cls, bars: pd.DataFrame) -> "BarColumns":
-        """Take a bars frame apart."""
+    def from_bars(
+        cls,
+        bars: pd.DataFrame,
+        adjusted_through: date | None = None,
+        *,
+        present_symbols: bool = False,
+    ) -> "BarColumns":
+        """Take a bars frame apart.
+
+        Parameters
+        ----------
+        adjusted_through : the day through which its source had adjusted it; None: the last of it
+        present_symbols : the symbols are those of that day, not each of its row's day
+        """
         codes, names = pd.factorize(bars["symbol"], sort=True)
         day = bars["date"].to_numpy().astype("datetime64[D]")
         values = {name: bars[name].to_numpy(dtype=np.float64) for name in FIELDS}
-        return cls(day, codes.astype(np.int64), tuple(str(name) for name in names), values)
+        last = np.datetime64(adjusted_through, "D") if adjusted_through else None
+        basis = np.maximum(day, day.max() if last is None else last) if len(day) else day
+        basis = basis if (basis != day).any() else None
+        named = basis if present_symbols else None
+        texts = tuple(str(name) for name in names)
+        return cls(day, codes.astype(np.int64), texts, values, basis, named)
 
     def __len__(self) -> int:
         return len(self.day)
+
+    @property
+    def adjusted_through(self) -> date:
+        """The last day through which any of the rows is adjusted."""
+        last: date = (self.day if self.basis is None else self.basis).max().astype(object)
+        return last
 
     def take(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "BarColumns":
         """Return some of the rows; `names` stay. Taking all of them copies nothing."""
         if which.dtype == np.bool_ and which.all():
             return self
         values = {name: column[which] for name, column in self.values.items()}
-        return BarColumns(self.day[which], self.code[which], self.names, values)
+        basis, named = (None if c is None else c[which] for c in (self.basis, self.named))
+        return BarColumns(self.day[which], self.code[which], self.names, values, basis, named)
 
     def to_bars(self) -> pd.DataFrame:
         """Return the bars frame."""
@@ -79,25 +111,41 @@ def concat_columns(parts: Sequence[BarColumns]) -> BarColumns:
         for name in (parts[0].values if parts else FIELDS)
     }
     day = np.concatenate([part.day for part in parts])
-    return BarColumns(day, np.concatenate(recoded), tuple(names), values)
+    basis, named = (_concat_beside(parts, name) for name in BESIDE)
+    return BarColumns(day, np.concatenate(recoded), tuple(names), values, basis, named)
+
+
+def _concat_beside(parts: Sequence[BarColumns], name: str) -> SessionArray | None:
+    columns = [getattr(part, name) for part in parts]
+    if all(column is None for column in columns):
+        return None
+    return np.concatenate(
+        [
+            part.day if column is None else column
+            for part, column in zip(parts, columns, strict=True)
+        ]
+    )
 
 
 def encode_bars(bars: BarColumns) -> bytes:
     """Return the Parquet bytes (zstd) of bars; only the symbols that occur are stored."""
-    used, code = np.unique(bars.code, return_inverse=True)
-    names = pa.array([bars.names[i] for i in used], type=pa.large_string())
+    occurs = np.bincount(bars.code, minlength=len(bars.names)) > 0
+    names = pa.array([bars.names[i] for i in np.flatnonzero(occurs)], type=pa.large_string())
+    code = (np.cumsum(occurs, dtype=np.int32) - 1)[bars.code]
     arrays = [
         pa.array(bars.day),
         pa.DictionaryArray.from_arrays(pa.array(code, type=pa.int32()), names),
         *(pa.array(bars.values[name]) for name in FIELDS),
     ]
+    beside = {name: getattr(bars, name) for name in BESIDE if getattr(bars, name) is not None}
+    schema = pa.schema([*SCHEMA, *((name, pa.date32()) for name in beside)])
     sink = io.BytesIO()
     pq.write_table(
-        pa.Table.from_arrays(arrays, schema=SCHEMA),
+        pa.Table.from_arrays([*arrays, *map(pa.array, beside.values())], schema=schema),
         sink,
         compression="zstd",
         compression_level=1,
-        use_dictionary=["symbol", "date"],
+        use_dictionary=["symbol", "date", *beside],
         use_byte_stream_split=list(FIELDS),
         write_statistics=["date", "symbol"],
     )
@@ -109,11 +157,13 @@ def decode_bars(body: bytes, key: str, fields: Sequence[str] = FIELDS) -> BarCol
 
     Only the values of `fields` are decoded.
     """
-    columns = [name for name in BAR_COLUMNS if name in fields or name not in FIELDS]
     try:
-        table = pq.read_table(pa.BufferReader(body), columns=columns, read_dictionary=["symbol"])
-        table = table.select(columns).combine_chunks().unify_dictionaries()
-    except (pa.ArrowException, KeyError) as error:
+        source = pq.ParquetFile(pa.BufferReader(body), read_dictionary=["symbol"])
+        beside = [name for name in BESIDE if name in source.schema_arrow.names]
+        columns = ["date", "symbol", *fields, *beside]
+        table = source.read(columns=columns).select(columns)
+        table = table.combine_chunks().unify_dictionaries()
+    except (pa.ArrowException, KeyError, OSError) as error:
         raise DataError(
             f"the object {key} of the lake is not a Parquet file of bars ({error}); "
             "delete it and ingest again"
@@ -122,9 +172,12 @@ def decode_bars(body: bytes, key: str, fields: Sequence[str] = FIELDS) -> BarCol
     chunk = symbol.chunk(0) if isinstance(symbol, pa.ChunkedArray) else symbol
     spelt = [str(name) for name in chunk.dictionary.to_pylist()]
     names = sorted(spelt)
-    position = {name: i for i, name in enumerate(names)}
-    recode = np.array([position[name] for name in spelt], dtype=np.int64)
     codes = chunk.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    day = table["date"].to_numpy().astype("datetime64[D]")
+    if names != spelt and len(codes):
+        position = {name: i for i, name in enumerate(names)}
+        codes = np.array([position[name] for name in spelt], dtype=np.int64)[codes]
     values = {name: table[name].to_numpy() for name in fields}
-    return BarColumns(day, recode[codes] if len(codes) else codes, tuple(names), values)
+    days = {name: table[name].to_numpy().astype("datetime64[D]") for name in ["date", *beside]}
+    return BarColumns(
+        days["date"], codes, tuple(names), values, days.get("basis"), days.get("named")
+    )

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trading.data.actions.table import merge_actions
 from trading.data.quality.series import BarSeries
 from trading.errors import DataError
 from trading.market.bars import CorporateAction, CorporateActionType
@@ -86,4 +85,4 @@ def with_delistings(
         for i in np.flatnonzero(silent)
         if series.symbols[i] not in told
     ]
-    return merge_actions(actions, new)
+    return tuple(sorted((*actions, *new), key=lambda a: (a.ex_date, a.symbol, a.type)))

@@ -6,15 +6,17 @@ does not run on into the company that took the symbol over.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from trading.errors import DataError
+from trading.market.panel import SessionArray
 
 
 @dataclass(frozen=True, order=True)
@@ -38,6 +40,11 @@ class Listing:
     def covers(self, day: date) -> bool:
         """Tell whether the share bore the symbol on `day`."""
         return self.first <= day and (self.last is None or day <= self.last)
+
+    def during(self, days: SessionArray) -> npt.NDArray[np.bool_]:
+        """Return whether each of the days, (n,) datetime64[D], lies in the listing."""
+        inside = days >= np.datetime64(self.first)
+        return inside if self.last is None else inside & (days <= np.datetime64(self.last))
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,19 @@ class SymbolMap:
         spells = self._by_share.get(share, ())
         return next((spell.symbol for spell in spells if spell.covers(day)), None)
 
+    def known(self, before: date) -> "SymbolMap":
+        """Return what was known on the morning of `before`: no listing that begins then or later.
+
+        One that ends then or later had not ended.
+        """
+        return SymbolMap(
+            tuple(
+                listing if listing.last and listing.last < before else replace(listing, last=None)
+                for listing in self.listings
+                if listing.first < before
+            )
+        )
+
     def renames(self) -> tuple[tuple[date, str, str], ...]:
         """Return (first day of the new symbol, old, new) of every rename, by day."""
         found = [
@@ -86,6 +106,15 @@ class SymbolMap:
             sorted(s for s, spells in self._by_symbol.items() if len({x.share for x in spells}) > 1)
         )
 
+    def renamed(self, as_of: date) -> tuple[tuple[Listing, str], ...]:
+        """Return the listings whose share goes by another name on `as_of`, and that name.
+
+        The name of a share that bears no symbol then is its last one, with its last day added
+        where another share took the symbol over (`ABC.2018-06-15`).
+        """
+        named = ((listing, self._name(listing, as_of)) for listing in self.listings)
+        return tuple((listing, name) for listing, name in named if name != listing.symbol)
+
     def follow(self, bars: pd.DataFrame, as_of: date) -> pd.DataFrame:
         """Return the bars under the symbols of `as_of`: every share one series, renames joined.
 
@@ -98,16 +127,9 @@ class SymbolMap:
         kept = bars[bars["date"] <= pd.Timestamp(as_of)]
         name = kept["symbol"].to_numpy(dtype=object).copy()
         day = kept["date"].to_numpy().astype("datetime64[D]")
-        for listing in self.listings:
-            known = self._by_symbol[listing.symbol]
-            if len(known) == 1 and self.symbol(listing.share, as_of) == listing.symbol:
-                continue
-            mine = (kept["symbol"] == listing.symbol).to_numpy() & (
-                day >= np.datetime64(listing.first)
-            )
-            if listing.last is not None:
-                mine &= day <= np.datetime64(listing.last)
-            name[mine] = self._name(listing, as_of)
+        for listing, present in self.renamed(as_of):
+            mine = (kept["symbol"] == listing.symbol).to_numpy() & listing.during(day)
+            name[mine] = present
         named = kept.assign(symbol=pd.Series(name, index=kept.index, dtype="str"))
         doubled = named.duplicated(["symbol", "date"])
         if doubled.any():
