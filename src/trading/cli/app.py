@@ -17,6 +17,7 @@ from trading.cli import inspect, models, month, serve, strategies
 from trading.cli import universe as universe_command
 from trading.cli.backtest import backtest_command
 from trading.cli.crash import keep_traceback, unexpected
+from trading.cli.fetch import backfill_command, fetch_command
 from trading.cli.output import FAILED, MISUSE, console
 from trading.cli.run import run_command, session_app
 from trading.config import Settings, load_settings
@@ -34,6 +35,8 @@ app.add_typer(strategies.app, name="strategies")
 app.add_typer(data_command.app, name="data")
 app.add_typer(universe_command.app, name="universe")
 app.add_typer(session_app, name="session")
+app.command("fetch")(fetch_command)
+app.command("backfill")(backfill_command)
 app.command("backtest")(backtest_command)
 app.command("run")(run_command)
 

@@ -12,7 +12,7 @@ from trading.config import ProviderName, Settings
 from trading.data.backfill.cost import CallCost, Work, by_symbol, call_costs
 from trading.data.backfill.pace import Pace, ProviderPace
 from trading.data.providers import NETWORK_PROVIDERS
-from trading.data.providers.plans import Plan, base_url_of, plan_of
+from trading.data.providers.plans import DEFAULT_PLANS, Plan, base_url_of, plan_of
 from trading.errors import ConfigurationError
 from trading.market.calendar import known_days, sessions_between
 
@@ -37,6 +37,7 @@ class BackfillPlan:
     backups : asked for what the provider leaves out; not part of the estimate
     first, last : the days that were requested
     exchange : whose calendar
+    today : the day of the plan
     sessions, holidays : sessions requested, and weekdays of that time that are none
     held, future : sessions that are held already, and that are not over yet
     ask : sessions to ask, ascending
@@ -58,6 +59,7 @@ class BackfillPlan:
     first: date
     last: date
     exchange: str
+    today: date
     sessions: int
     holidays: int
     held: int
@@ -214,6 +216,7 @@ def plan_backfill(
         first=first,
         last=last,
         exchange=settings.data.exchange,
+        today=today,
         sessions=len(sessions),
         holidays=holidays,
         held=held,
@@ -243,7 +246,10 @@ def _limits(settings: Settings) -> tuple[ProviderName | None, Plan | None]:
 
 
 def _plan_name(settings: Settings, name: ProviderName | None) -> str:
-    return "" if name is None else str(getattr(settings.data.providers, name).plan)
+    if name is None:
+        return ""
+    chosen = str(getattr(settings.data.providers, name).plan)
+    return DEFAULT_PLANS[name] if chosen == "default" else chosen
 
 
 def _at_once(name: ProviderName | None, work: Work, limits: Plan | None) -> int:

@@ -1,0 +1,120 @@
+"""Find the work of a span, and do it: the plan and the run ask the same question of the lake."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from trading.config import Settings
+from trading.data.backfill.account import Account, take_account
+from trading.data.backfill.pace import Pace
+from trading.data.backfill.plan import BackfillPlan, plan_backfill, requested_sessions
+from trading.data.intake import (
+    BLOCK_SESSIONS,
+    Intake,
+    IntakeProgress,
+    IntakeResult,
+    sessions_to_do,
+)
+from trading.data.store.base import ObjectStore
+from trading.errors import DataError
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run did, what it took, and the pace that the next plan reckons with."""
+
+    result: IntakeResult
+    account: Account
+    pace: Pace
+
+
+def plan_span(
+    store: ObjectStore,
+    settings: Settings,
+    *,
+    first: date,
+    last: date,
+    symbols: Sequence[str] | None,
+    universe: str,
+    now: datetime,
+    pace: Pace,
+    free_bytes: int | None,
+) -> BackfillPlan:
+    """Return the plan of filling the lake in `store` from `first` to `last`, both included.
+
+    Parameters
+    ----------
+    store : the lake's
+    settings : `data.provider`, `data.providers`, `data.exchange`
+    symbols, universe : who is wanted (None: the whole market), and who that is in words
+    now : UTC
+    pace, free_bytes : see `plan_backfill`
+
+    Raises `ConfigurationError` for days, a plan or an address that cannot be.
+    """
+    sessions, _ = requested_sessions(first, last, settings.data.exchange)
+    todo = sessions_to_do(store, sessions, symbols, settings, now=now)
+    asked = None
+    if symbols is not None:
+        lacking = {symbol for names in todo.partial.values() for symbol in names}
+        asked = len(set(symbols)) if todo.new else len(lacking)
+    return plan_backfill(
+        settings,
+        first=first,
+        last=last,
+        ask=todo.ask,
+        held=len(todo.held),
+        future=len(todo.unfinished),
+        symbols=asked,
+        universe=universe,
+        today=now.date(),
+        block=BLOCK_SESSIONS,
+        pace=pace,
+        free_bytes=free_bytes,
+    )
+
+
+def run_plan(
+    plan: BackfillPlan,
+    intake: Intake,
+    symbols: Sequence[str] | None,
+    *,
+    report: Callable[[IntakeProgress], None] | None,
+    stop: Callable[[], bool] | None,
+    pace: Pace,
+    measure_disk: Callable[[], int | None] = lambda: None,
+) -> Finished:
+    """Do what `plan` says, and measure it.
+
+    Parameters
+    ----------
+    plan : of `plan_span`, for the same lake and symbols
+    intake : asks and stores
+    symbols : who is wanted, None for those that the intake expects
+    report, stop : see `Intake.run`
+    pace : what the plan reckoned with
+    measure_disk : returns the bytes that the lake takes, None where nobody knows
+
+    Raises `DataError` when the disk has no room for it.
+    """
+    if not plan.fits:
+        raise DataError(
+            f"{plan.disk_bytes / 1e9:,.2f} GB may be needed for {plan.bars:,} bars and only "
+            f"{(plan.free_bytes or 0) / 1e9:,.2f} GB are free; free some space, or choose fewer "
+            "sessions or symbols"
+        )
+    before, begun, worked = measure_disk(), time.monotonic(), time.process_time()
+    result = intake.run(plan.ask, symbols=symbols, report=report, stop=stop)
+    seconds, handled = time.monotonic() - begun, time.process_time() - worked
+    after = measure_disk()
+    for name, count in result.calls.items():
+        pace = pace.with_calls(name, count.answered, count.answering, plan.today)
+    account = take_account(
+        plan,
+        result.calls,
+        seconds=seconds,
+        bars=result.bars,
+        bytes_written=None if before is None or after is None else max(0, after - before),
+    )
+    return Finished(result, account, pace.with_bars(result.bars, handled))
