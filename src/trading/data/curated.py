@@ -17,7 +17,7 @@ from trading.data.catalog import LAYOUT, Catalog, Session
 from trading.data.curation import differing_rows, overlay, years_of
 from trading.data.manifest import Manifest, session_digests
 from trading.data.parquet import BarColumns, decode_bars, encode_bars
-from trading.data.raw import RawLayer
+from trading.data.raw import RawLayer, put_if_changed
 from trading.data.store.base import ObjectStore
 from trading.errors import NotFoundError
 from trading.market.bars import FIELDS
@@ -145,22 +145,6 @@ class CuratedBars:
 def year_key(year: str) -> str:
     """Return the key of a curated year (`YYYY`)."""
     return f"bars/year={year}.parquet"
-
-
-def put_if_changed(store: ObjectStore, key: str, body: bytes) -> int:
-    """Write an object unless it holds these bytes; returns 1 when it wrote, else 0.
-
-    Raises `ConflictError` when another writer was there in between.
-    """
-    try:
-        held = store.get(key)
-    except NotFoundError:
-        store.put(key, body, if_absent=True)
-        return 1
-    if held.body == body:
-        return 0
-    store.put(key, body, if_match=held.etag)
-    return 1
 
 
 def _in_year(bars: BarColumns, year: str) -> npt.NDArray[np.bool_]:

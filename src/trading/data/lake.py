@@ -21,8 +21,7 @@ curated year only when its checksum is the catalog's; while another writer is be
 was killed there, the reader makes the year from the raw batches instead.
 """
 
-import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -31,20 +30,20 @@ import numpy as np
 import pandas as pd
 
 from trading.data.actions.symbols import SymbolMap
-from trading.data.actions.told import ToldAction, in_force, tell
-from trading.data.as_of import Knowledge
+from trading.data.actions.told import ToldAction, tell
 from trading.data.benchmark import Benchmark, load_benchmark, read_benchmark, write_benchmark
 from trading.data.catalog import CATALOG_KEY, LAYOUT, Catalog, LakeSource
-from trading.data.curated import CuratedBars, put_if_changed
+from trading.data.curated import CuratedBars
 from trading.data.curation import select_rows, to_grids, to_panel
 from trading.data.fundamentals import FundamentalsTable
-from trading.data.manifest import Manifest, batch_identity, digest_of_sessions
+from trading.data.manifest import Manifest, batch_identity
 from trading.data.parquet import BarColumns
 from trading.data.providers.base import FetchResult
 from trading.data.quarantine import FOLDER as QUARANTINE
 from trading.data.quarantine import QuarantinedSession
-from trading.data.raw import RawLayer
+from trading.data.raw import RawLayer, put_if_changed
 from trading.data.reference import ReferenceData, retrying
+from trading.data.serving import Serving, days_of
 from trading.data.store.base import ObjectStore
 from trading.errors import ConflictError, DataError, NotFoundError
 from trading.market.bars import FIELDS, CorporateAction, FundamentalData, empty_bars
@@ -68,6 +67,7 @@ class Lake:
         self._store = store
         self._raw, self._curated = RawLayer(store), CuratedBars(store)
         self._reference = ReferenceData(store)
+        self._serving = Serving(store.uri, self._raw, self._curated, self._reference)
 
     def ingest(
         self,
@@ -76,6 +76,7 @@ class Lake:
         simulated: bool,
         adjusted_through: date | None = None,
         present_symbols: bool = False,
+        quarantined: Sequence[str] = (),
     ) -> Manifest:
         """Add the bars and actions of a fetch and return the manifest of their raw object.
 
@@ -89,6 +90,7 @@ class Lake:
             that adjusts with hindsight, `date.min` for prices as traded; None: the last session
             of the bars. A missing adjusted close is derived from the close when read
         present_symbols : every bar is under the symbol of that day, not under that of its session
+        quarantined : why its one session is held but not served; in the same write as the bars
 
         Raises
         ------
@@ -106,7 +108,10 @@ class Lake:
             # These bars came before: what they are adjusted for was told then.
             bars = self._raw.bars(manifest.own_key)
         told = tell(fetched.actions, manifest.told)
-        retrying(lambda: self._commit(manifest, bars, told))
+        held = QuarantinedSession.of(manifest.last, quarantined) if quarantined else None
+        if held:
+            retrying(lambda: put_if_changed(self._store, held.key, held.to_json()))
+        retrying(lambda: self._commit(manifest, bars, told, held))
         return manifest
 
     def panel(
@@ -117,7 +122,7 @@ class Lake:
         The symbols are those with a bar in that time, sorted. A quarantined session is left out
         unless it is the one that is being judged. Raises `DataError` when there is no bar.
         """
-        return to_panel(*self._parts(before, start, judging=judging))
+        return to_panel(*self._serving.parts(self._catalog()[0], before, start, judging=judging))
 
     def quarantine(self, session: date, reasons: Sequence[str]) -> None:
         """Serve a session no longer; its raw and curated bars stay. Doing it again tells it anew.
@@ -151,7 +156,7 @@ class Lake:
         """
         if name not in FIELDS:
             raise DataError(f"bars have no field {name!r}; choose one of {', '.join(FIELDS)}")
-        parts, first, last = self._parts(before, start, (name,))
+        parts, first, last = self._serving.parts(self._catalog()[0], before, start, (name,))
         sessions, symbols, grids = to_grids(parts, first, last, (name,))
         return sessions, symbols, grids[name]
 
@@ -160,58 +165,9 @@ class Lake:
     ) -> pd.DataFrame:
         """Return the bars frame of `symbols` (None: every one) in that time; it may be empty."""
         catalog, _ = self._catalog()
-        if not _days(catalog.served, before, start):
+        if not days_of(catalog.served, before, start):
             return empty_bars()
-        return select_rows(*self._parts(before, start), symbols).to_bars()
-
-    def _parts(
-        self,
-        before: date,
-        start: date | None,
-        fields: tuple[str, ...] = FIELDS,
-        judging: date | None = None,
-    ) -> tuple[list[BarColumns], str, str]:
-        """Return the bars of a time as known before `before`, and their first and last session."""
-        catalog, _ = self._catalog()
-        hidden = {day for day in catalog.quarantined if day != str(judging)}
-        served = {day: held for day, held in catalog.sessions.items() if day not in hidden}
-        days = _days(served, before, start)
-        if not days:
-            raise DataError(
-                f"{self._store.uri} holds no bars from {start or 'its beginning'} to before "
-                f"{before}; it holds {self._span(catalog)}"
-            )
-        if catalog.simulated:
-            return self._stored(catalog, days, fields, hidden), min(days), max(days)
-        known = Knowledge.of(self._reference, before, catalog.told)
-        needed = (
-            fields if "close" in fields or "adjusted_close" not in fields else (*fields, "close")
-        )
-        parts = self._stored(catalog, days, needed, hidden)
-        later: list[BarColumns] = []
-        if "adjusted_close" in fields and (ex := known.needs_later(parts)):
-            beyond = _days(served, ex, before)
-            later = self._stored(catalog, beyond, ("close",), hidden) if beyond else []
-        return known.applied(parts, later), min(days), max(days)
-
-    def _stored(
-        self,
-        catalog: Catalog,
-        days: Sequence[str],
-        fields: tuple[str, ...],
-        hidden: Collection[str],
-    ) -> list[BarColumns]:
-        """Return the bars of some sessions as they are stored."""
-        low, high = np.datetime64(min(days), "D"), np.datetime64(max(days), "D")
-        parts = self._curated.years(catalog, sorted({day[:4] for day in days}), fields)
-        left_out = np.array(sorted(hidden), dtype="datetime64[D]")
-        kept = []
-        for part in parts:
-            wanted = (part.day >= low) & (part.day <= high)
-            if hidden:
-                wanted &= ~np.isin(part.day, left_out)
-            kept.append(part.take(wanted))
-        return kept
+        return select_rows(*self._serving.parts(catalog, before, start), symbols).to_bars()
 
     def sessions(self) -> SessionArray:
         """Return the sessions served, `(T,) datetime64[D]`, ascending."""
@@ -223,16 +179,7 @@ class Lake:
         It is made of one digest a session, and of the splits, dividends and renames that those
         bars are served with: neither later bars nor the batches in which bars arrived change it.
         """
-        catalog, _ = self._catalog()
-        held = {day: x.digest for day, x in catalog.served.items() if day < before.isoformat()}
-        digest = digest_of_sessions(held)
-        if catalog.simulated or not held:
-            return digest
-        known = Knowledge.of(self._reference, before, catalog.told)
-        if not (known.told or known.symbols.listings):
-            return digest
-        adjusted = known.digest(self._stored(catalog, list(held), (), set(catalog.quarantined)))
-        return hashlib.sha256(f"{digest} {adjusted}".encode()).hexdigest() if adjusted else digest
+        return self._serving.data_hash(self._catalog()[0], before)
 
     def source(self) -> LakeSource | None:
         """Return where the bars come from, None for an empty lake."""
@@ -247,11 +194,7 @@ class Lake:
 
         They go with `panel(before=before)`: the same symbols, dividends in the same shares.
         """
-        catalog, _ = self._catalog()
-        if catalog.simulated:
-            held = (row.action for row in in_force(self._reference.told(catalog.told)))
-            return tuple(action for action in held if action.ex_date < before)
-        return Knowledge.of(self._reference, before, catalog.told).actions()
+        return self._serving.actions(self._catalog()[0], before)
 
     def ingest_actions(self, actions: Iterable[CorporateAction], *, adjusted_through: date) -> int:
         """Add corporate actions that came without bars; returns how many tell something new.
@@ -271,7 +214,7 @@ class Lake:
         return self._reference.symbols().known(before)
 
     def ingest_symbols(self, symbols: SymbolMap, *, told: date) -> bool:
-        """Keep a whole symbol map as of the day it was told; returns whether it changed anything."""
+        """Keep a whole symbol map as of the day it was told; returns whether that was new."""
         return self._reference.add_symbols(symbols, told)
 
     def fundamentals(self, *, before: date, since: date | None = None) -> FundamentalsTable:
@@ -359,7 +302,13 @@ class Lake:
             )
         catalog.refuse_another(self._store.uri, source, simulated=simulated)
 
-    def _commit(self, manifest: Manifest, bars: BarColumns, actions: Sequence[ToldAction]) -> None:
+    def _commit(
+        self,
+        manifest: Manifest,
+        bars: BarColumns,
+        actions: Sequence[ToldAction],
+        held: QuarantinedSession | None,
+    ) -> None:
         catalog, tag = self._catalog()
         self._check_source(catalog, manifest.source, manifest.simulated)
         if any(batch.id == manifest.id for batch in catalog.batches):
@@ -372,6 +321,9 @@ class Lake:
             return
         if actions or tag is None:
             catalog = replace(catalog, told=self._reference.tell(actions)[0])
+        if held:
+            why = {**catalog.quarantined, held.session.isoformat(): "; ".join(held.reasons)}
+            catalog = replace(catalog, quarantined=why)
         self._put_catalog(self._curated.with_batch(catalog, manifest, bars), tag)
 
     def _count_told(self, rows: int) -> None:
@@ -387,15 +339,3 @@ class Lake:
             # The retry of a write whose answer was lost conflicts with itself.
             if self._store.get(CATALOG_KEY).body != body:
                 raise
-
-    def _span(self, catalog: Catalog) -> str:
-        if catalog.served:
-            return f"sessions from {min(catalog.served)} to {max(catalog.served)}"
-        if any(True for _ in self._raw.manifests()):
-            return "raw batches but no catalog of them: run `trading data rebuild`"
-        return "none at all: fetch some first"
-
-
-def _days(sessions: Iterable[str], before: date, start: date | None) -> list[str]:
-    first = (start or date.min).isoformat()
-    return [day for day in sessions if first <= day < before.isoformat()]

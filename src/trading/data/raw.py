@@ -1,17 +1,21 @@
 """The raw layer of a lake: what came, as it came, written once."""
 
 import hashlib
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from trading.data.actions.told import ToldAction, decode_told, encode_told, tell
 from trading.data.manifest import Manifest, describe
 from trading.data.parquet import BarColumns, decode_bars, encode_bars
 from trading.data.providers.base import FetchResult
 from trading.data.store.base import ObjectStore
-from trading.errors import ConflictError, DataError
+from trading.errors import ConflictError, DataError, NotFoundError
 from trading.market.bars import FIELDS
 
 TOLD = "corporate_actions/told"
@@ -36,14 +40,21 @@ class RawLayer:
         manifest_key = f"{folder}/manifest.json"
         if self.store.exists(manifest_key):
             return self.manifest(manifest_key)
-        key, body = f"{folder}/bars.parquet", encode_bars(bars)
-        self._put_uncommitted(key, body)
-        manifest = describe(
-            fetched, bars, identity=identity, key=key, body=body, simulated=simulated
-        )
+        bodies = {"bars": encode_bars(bars)}
         if fetched.actions:
-            told = tell(fetched.actions, manifest.told)
-            self._put_uncommitted(f"{folder}/actions.parquet", encode_told(told))
+            told = tell(fetched.actions, bars.adjusted_through)
+            bodies["actions"] = encode_told(told)
+        if fetched.provenance is not None:
+            bodies["provenance"] = _encode_frame(fetched.provenance)
+        keys = self._put_batch(folder, bodies, identity)
+        manifest = describe(
+            fetched,
+            bars,
+            identity=identity,
+            key=keys["bars"],
+            body=bodies["bars"],
+            simulated=simulated,
+        )
         try:
             self.store.put(manifest_key, manifest.to_json(), if_absent=True)
         except ConflictError:
@@ -57,7 +68,7 @@ class RawLayer:
         """Keep actions that came without bars."""
         body = encode_told(told)
         key = f"{TOLD}/{told[0].told}-{hashlib.sha256(body).hexdigest()[:16]}.parquet"
-        self._put_uncommitted(key, body)
+        put_if_changed(self.store, key, body)
 
     def manifest(self, key: str) -> Manifest:
         """Return a manifest; raises `DataError` when the object is none."""
@@ -89,7 +100,8 @@ class RawLayer:
         """Yield the actions of batches in their order, then those that came without bars."""
         for manifest in manifests:
             if manifest.actions:
-                key = f"{manifest.key.rpartition('/')[0]}/actions.parquet"
+                folder, _, name = manifest.key.rpartition("/")
+                key = f"{folder}/{name.replace('bars', 'actions')}"
                 yield from decode_told(self.store.get(key).body, key)
         for key in self.store.keys(f"{TOLD}/"):
             yield from decode_told(self.store.get(key).body, key)
@@ -104,11 +116,48 @@ class RawLayer:
                 return folder
         return f"data/imports/{identity}"
 
-    def _put_uncommitted(self, key: str, body: bytes) -> None:
-        """Write an object that nothing points to yet, over what a killed writer left of it."""
+    def _put_batch(self, folder: str, bodies: dict[str, bytes], identity: str) -> dict[str, str]:
+        """Write the objects of a batch; return their keys.
+
+        What a killed writer left there, or another writes at this moment, is not touched: then the
+        objects bear the batch's identity in their names.
+        """
+        keys = {name: f"{folder}/{name}.parquet" for name in bodies}
+        try:
+            for name, key in keys.items():
+                self._put_once(key, bodies[name])
+        except ConflictError:
+            keys = {name: f"{folder}/{name}-{identity[:16]}.parquet" for name in bodies}
+            for name, key in keys.items():
+                put_if_changed(self.store, key, bodies[name])
+        return keys
+
+    def _put_once(self, key: str, body: bytes) -> None:
         try:
             self.store.put(key, body, if_absent=True)
         except ConflictError:
-            left = self.store.get(key)
-            if left.body != body:
-                self.store.put(key, body, if_match=left.etag)
+            if self.store.get(key).body != body:
+                raise
+
+
+def put_if_changed(store: ObjectStore, key: str, body: bytes) -> int:
+    """Write an object unless it holds these bytes; returns 1 when it wrote, else 0.
+
+    Raises `ConflictError` when another writer was there in between.
+    """
+    try:
+        held = store.get(key)
+    except NotFoundError:
+        store.put(key, body, if_absent=True)
+        return 1
+    if held.body == body:
+        return 0
+    store.put(key, body, if_match=held.etag)
+    return 1
+
+
+def _encode_frame(frame: pd.DataFrame) -> bytes:
+    sink = io.BytesIO()
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
