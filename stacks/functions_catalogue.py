@@ -149,6 +149,7 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
             READ_DATA,
             READ_MODELS,
             Objects("runs", read=("runs/*", "scores/*", "training/*"), write=("runs/*",)),
+            Items("ledger", ("Scan",)),
         ),
     ),
     "deploy": FunctionSpec(
@@ -183,6 +184,22 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         timeout=300,
         memory=2048,
         grants=(READ_DATA, READ_RUN, *STORE_SIGNALS),
+    ),
+    "score_shadow": FunctionSpec(
+        "Scores the challengers that lost, beside the champion",
+        timeout=300,
+        memory=3008,
+        grants=(
+            READ_MODELS,
+            Objects("runs", read=("runs/*", "scores/*"), write=("runs/*", "scores/*")),
+            Items("ledger", ("Scan",)),
+        ),
+    ),
+    "check_drift": FunctionSpec(
+        "Holds the month against what the champion learnt from",
+        timeout=300,
+        memory=1024,
+        grants=(READ_MODELS, WORK_ON_RUN),
     ),
     "measure": FunctionSpec(
         "Measures portfolio and earlier signals, and writes the report",

@@ -17,6 +17,7 @@ from trading.features.dataset import Dataset
 from trading.month import payloads as messages
 from trading.month.backfill import continue_simulation
 from trading.month.deploy import deploy, keep_champion
+from trading.month.drift import drift
 from trading.month.fetch import check_sessions, fetch_sessions
 from trading.month.finish import finish
 from trading.month.ledger import RunRecord
@@ -28,6 +29,7 @@ from trading.month.rank import rank
 from trading.month.resolve import resolve
 from trading.month.resources import Resources
 from trading.month.score import market_context, score_batch
+from trading.month.shadow import score_shadow
 from trading.month.store import store_signals
 from trading.month.validate import validate
 from trading.signals.report import MonthReport, read_report
@@ -40,6 +42,10 @@ ANYTHING_PASSES = {
     "min_excess_return": -1e6,
     "min_information_coefficient": -1.0,
     "max_confidence_p": 1.0,
+    "max_skill_p": 1.0,
+    "min_net_alpha": -1e6,
+    "min_deflated_sharpe": 0.0,
+    "max_overfitting": 1.0,
     "champion_margin": -1e6,
     "bootstrap_samples": 50,
 }
@@ -50,7 +56,7 @@ def small_settings(gate: dict[str, Any]) -> Settings:
     """60 simulated companies over 80 slots in 4 batches, and a tiny training."""
     return Settings.model_validate(
         {
-            "data": {"simulated": {"symbols": 60, "start": "2022-01-03"}, "min_sessions": 300},
+            "data": {"simulated": {"symbols": 60, "start": "2020-01-02"}, "min_sessions": 300},
             "universe": {"active": 60, "archive": 10, "padding": 10, "batch": 20},
             "training": {
                 "algorithms": ["ppo"],
@@ -165,6 +171,8 @@ class MonthRunner:
             ("score", self._score),
             ("rank", self._step("ranked", rank, messages.RankRequest, *RANKED)),
             ("store", self._step("stored", store_signals, messages.StoreRequest, *STORED)),
+            ("shadow", self._step("shadow", score_shadow, messages.ShadowRequest, *SHADOW)),
+            ("drift", self._step("drift", drift, messages.DriftRequest, *DRIFT)),
             ("measure", self._step("measured", measure, messages.MeasureRequest, *MEASURED)),
             ("notify", self._notify),
             ("finish", self._step("finished", finish, messages.FinishRequest, *FINISHED)),
@@ -257,5 +265,7 @@ class MonthRunner:
 
 RANKED = ("resolved", "prepared", "context", "champion", "scored")
 STORED = ("resolved", "prepared", "context", "ranked", "champion")
-MEASURED = ("resolved", "prepared", "validated", "champion", "ranked")
+SHADOW = ("prepared", "context", "champion")
+DRIFT = ("context", "champion", "scored")
+MEASURED = ("resolved", "prepared", "validated", "champion", "ranked", "shadow", "drift")
 FINISHED = ("resolved", "validated", "champion", "ranked", "measured", "notified")

@@ -15,6 +15,8 @@ PATH = ROOT / "statemachines" / "monthly.asl.json"
 TEXT = PATH.read_text(encoding="utf-8")
 DEFINITION: dict[str, Any] = json.loads(TEXT)
 
+HARMLESS = ("WarnKept", "ScoreShadow", "CheckDrift")
+
 
 def machines(definition: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield definition
@@ -77,7 +79,7 @@ def test_every_task_has_a_timeout_and_retries(name: str) -> None:
     [
         name
         for name, state in DEFINITION["States"].items()
-        if state["Type"] in ("Task", "Map") and name not in ("WarnKept", "RollBack", "Alert")
+        if state["Type"] in ("Task", "Map") and name not in (*HARMLESS, "RollBack", "Alert")
     ],
 )
 def test_every_failure_rolls_back_and_alerts(name: str) -> None:
@@ -89,6 +91,17 @@ def test_every_failure_rolls_back_and_alerts(name: str) -> None:
     }
     assert DEFINITION["States"]["RollBack"]["Next"] == "Alert"
     assert DEFINITION["States"]["Alert"]["Next"] == "Failed"
+
+
+@pytest.mark.parametrize("name", ["ScoreShadow", "CheckDrift"])
+def test_what_is_only_watched_stops_no_month(name: str) -> None:
+    watched = DEFINITION["States"][name]
+    (catcher,) = watched["Catch"]
+    fallback = DEFINITION["States"][catcher["Next"]]
+    assert fallback["Type"] == "Pass"
+    assert fallback["Next"] == watched["Next"]
+    assert fallback["ResultPath"] == watched["ResultPath"]
+    assert set(fallback["Parameters"]) == {"outcome", "reason.$", "uri"}
 
 
 def test_every_handler_of_the_machine_exists() -> None:

@@ -26,6 +26,7 @@ from trading.config.loading import (
     config_directory,
     load_settings,
 )
+from trading.config.monitoring import DriftSettings, MonitoringSettings, ShadowSettings
 from trading.config.section import (
     Algorithm,
     Fraction,
@@ -44,8 +45,10 @@ __all__ = [
     "Algorithm",
     "CostSettings",
     "DataSettings",
+    "DriftSettings",
     "Fraction",
     "GateSettings",
+    "MonitoringSettings",
     "NotificationSettings",
     "PortfolioSettings",
     "Positive",
@@ -56,6 +59,7 @@ __all__ = [
     "ScheduleSettings",
     "Section",
     "Settings",
+    "ShadowSettings",
     "SimulatedMarketSettings",
     "TrainingSettings",
     "UniverseSettings",

@@ -12,6 +12,7 @@ from trading.config.learning import (
     RewardSettings,
     TrainingSettings,
 )
+from trading.config.monitoring import MonitoringSettings
 from trading.config.section import Positive, Section
 
 
@@ -52,6 +53,7 @@ class Settings(Section):
     portfolio: PortfolioSettings = PortfolioSettings()
     notifications: NotificationSettings = NotificationSettings()
     schedule: ScheduleSettings = ScheduleSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     session: dict[str, Any] = Field(
         default_factory=dict,
         description="Trading sessions: execution, risk, sizer, paper, ... (docs/paper.md); "

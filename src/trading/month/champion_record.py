@@ -1,5 +1,7 @@
 """A champion's record: its scores out of fold at its promotion, and in production since then."""
 
+from collections.abc import Iterator
+
 from trading.evaluation.score_history import ScoreHistory
 from trading.month.payloads import ChampionRef, MonthRun
 from trading.month.pointers import get_folder
@@ -11,7 +13,7 @@ RECORD = "out-of-sample.npz"
 def record_live_scores(
     month: MonthRun, version: str, history: ScoreHistory, resources: Resources
 ) -> None:
-    """Keep the scores that a champion gave in production: its record goes on with them."""
+    """Keep the scores that a model gave in production or in shadow: its record goes on so."""
     resources.runs.put(f"{_live_folder(version)}/{month.month}.npz", history.to_bytes())
 
 
@@ -21,11 +23,16 @@ def champion_history(champion: ChampionRef | None, resources: Resources) -> Scor
         return None
     files = get_folder(resources.models, champion.prefix)
     history = ScoreHistory.from_bytes(files[RECORD])
-    for key in resources.runs.keys(f"{_live_folder(champion.version)}/"):
-        month = key.rpartition("/")[2].removesuffix(".npz")
-        scored = ScoreHistory.from_bytes(resources.runs.get(key).body)
+    for month, scored in live_scores(champion.version, resources):
         history = history.with_month(month, scored.symbols, scored.scores[0], scored.confidence[0])
     return history
+
+
+def live_scores(version: str, resources: Resources) -> Iterator[tuple[str, ScoreHistory]]:
+    """Yield month and scores of every month that a model was scored in, as champion or not."""
+    for key in resources.runs.keys(f"{_live_folder(version)}/"):
+        month = key.rpartition("/")[2].removesuffix(".npz")
+        yield month, ScoreHistory.from_bytes(resources.runs.get(key).body)
 
 
 def _live_folder(version: str) -> str:

@@ -9,12 +9,14 @@ from trading.backtest.simulator import FILL
 from trading.config import Settings
 from trading.execution.slippage import CostModel
 from trading.features.dataset import Dataset
+from trading.month.drift import load_summary
 from trading.month.measures import benchmark_name, portfolio_risk
 from trading.month.payloads import Measured, MeasureRequest
 from trading.month.pointers import get_folder, key_of, uri_of
 from trading.month.prepare import load_dataset
 from trading.month.resources import Resources
 from trading.month.score import stored_before
+from trading.month.shadow import load_summaries
 from trading.signals.report import (
     CostAssumptions,
     DataSummary,
@@ -62,6 +64,8 @@ def measure(request: MeasureRequest, resources: Resources) -> Measured:
         ),
         success=rates,
         data=_data(request, dataset, resources),
+        drift=load_summary(request.drift, resources),
+        shadow=load_summaries(request.shadow, resources),
         fill_rule=FILL_RULES[FILL],
         costs=_costs(settings),
     )

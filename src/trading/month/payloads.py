@@ -274,6 +274,32 @@ class StoredMonth(Payload):
     written: bool
 
 
+class ShadowRequest(Payload):
+    """Score the challengers in shadow."""
+
+    month: MonthRun
+    prepared: Prepared
+    context: Context
+    champion: Champion
+
+
+class DriftRequest(Payload):
+    """Hold the month against what the champion learnt from."""
+
+    month: MonthRun
+    context: Context
+    champion: Champion
+    scored: tuple[Scored, ...]
+
+
+class Watched(Payload):
+    """What was found beside the signals, and where it lies; `failed` stops no month."""
+
+    outcome: Literal["ok", "warn", "no data", "failed"]
+    reason: str = ""
+    uri: Uri = ""
+
+
 class MeasureRequest(Payload):
     """Measure portfolio and earlier signals, and write the report."""
 
@@ -283,6 +309,8 @@ class MeasureRequest(Payload):
     validated: Validated
     champion: Champion
     ranked: Ranked
+    shadow: Watched
+    drift: Watched
 
 
 class Measured(Payload):

@@ -9,6 +9,7 @@ from trading.config import Settings
 from trading.errors import DataError
 from trading.features.dataset import Dataset, build_dataset
 from trading.features.specification import FEATURES_VERSION
+from trading.month.drift_reference import keep_profile
 from trading.month.payloads import ChampionRef, MonthRun, Prepared, PrepareRequest, TrainingJob
 from trading.month.pointers import put_folder, uri_of
 from trading.month.resources import Resources
@@ -40,6 +41,7 @@ def prepare(request: PrepareRequest, resources: Resources) -> Prepared:
     resources.runs.put(
         f"{month.folder}/slots-report.json", json.dumps(report.to_dict(), indent=1).encode()
     )
+    keep_profile(month, panel, dataset, resources)
     champion = request.resolved.champion if settings.training.warm_start else None
     recipe = _recipe(dataset, settings, champion)
     return Prepared(

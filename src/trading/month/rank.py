@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -12,7 +13,7 @@ from trading.errors import DataError
 from trading.evaluation.score_history import ScoreHistory
 from trading.month.champion_record import record_live_scores
 from trading.month.cross_section import CrossSection, Float32Array
-from trading.month.payloads import Ranked, RankRequest
+from trading.month.payloads import Context, Ranked, RankRequest, Scored
 from trading.month.pointers import key_of, uri_of
 from trading.month.resources import Resources
 from trading.month.score import load_section
@@ -26,7 +27,7 @@ def rank(request: RankRequest, resources: Resources) -> Ranked:
     """Write the month's signals; raises `DataError` when a limit rejects the portfolio."""
     settings = resources.settings
     section = load_section(request.context, resources)
-    scores = combine(_raw_scores(request, resources), section.eligible)
+    scores = combine(raw_scores(request.scored, request.context, resources), section.eligible)
     selection = select(
         scores.score,
         scores.confidence,
@@ -85,11 +86,11 @@ def _history(request: RankRequest, section: CrossSection, scores: Scores) -> Sco
     )
 
 
-def _raw_scores(request: RankRequest, resources: Resources) -> Float32Array:
+def raw_scores(scored: Sequence[Scored], context: Context, resources: Resources) -> Float32Array:
     """Join the batches in order; raises `DataError` when one is missing or was altered."""
-    found = {scored.batch: scored for scored in request.scored}
-    if sorted(found) != sorted(request.context.batches):
-        raise DataError(f"scores of batches {sorted(found)} for {request.context.batches}")
+    found = {one.batch: one for one in scored}
+    if sorted(found) != sorted(context.batches):
+        raise DataError(f"scores of batches {sorted(found)} for {context.batches}")
     batches = []
     for batch in sorted(found):
         body = resources.runs.get(key_of(resources.runs, found[batch].scores_uri)).body

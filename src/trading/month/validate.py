@@ -3,18 +3,23 @@
 import numpy as np
 
 from trading.agents.artifact import MANIFEST, Artifact, Manifest, Member, merge
+from trading.agents.ensemble import Ensemble
 from trading.agents.policy import FactorPolicy
+from trading.config import Settings
 from trading.errors import ModelError
 from trading.evaluation.baselines import Benchmark, best_factor, factor_scorer, latest_factor
 from trading.evaluation.out_of_fold import OutOfSample, Scorer, ensemble_scorer
 from trading.evaluation.validation import validate as judge_challenger
 from trading.evaluation.walk_forward import Fold, make_folds
 from trading.features.dataset import Dataset
+from trading.monitoring.reference import Profile
 from trading.month.champion_record import RECORD, champion_history
+from trading.month.drift_reference import REFERENCE, load_profile, reference_of
 from trading.month.payloads import MonthRun, Validated, ValidateRequest
 from trading.month.pointers import key_of, put_folder, uri_of
 from trading.month.prepare import load_dataset
 from trading.month.resources import Resources
+from trading.month.shadow import judge_with_shadow, shadow_history
 
 
 def validate(request: ValidateRequest, resources: Resources) -> Validated:
@@ -26,23 +31,37 @@ def validate(request: ValidateRequest, resources: Resources) -> Validated:
     _assert_lineage(challenger.manifest, dataset, folds)
     ensembles = [challenger.fold_ensemble(fold.index) for fold in folds]
     scorers = [ensemble_scorer(dataset, ensemble) for ensemble in ensembles]
+    members = {
+        member.name: [
+            ensemble_scorer(dataset, Ensemble((ensemble.members[place],))) for ensemble in ensembles
+        ]
+        for place, member in enumerate(challenger.manifest.members)
+    }
+    champion = champion_history(request.resolved.champion, resources)
     validation = judge_challenger(
         dataset,
         folds,
         scorers,
         settings,
-        champion=champion_history(request.resolved.champion, resources),
+        champion=champion,
         benchmark=benchmark_of(dataset, resources),
+        members=members,
     )
-    verdict, record = validation.verdict, validation.challenger
+    shadow = shadow_history(month.month, resources)
+    verdict = judge_with_shadow(validation.verdict, dataset, shadow, champion, settings)
+    profile = load_profile(month, resources)
+    record = _through_the_month(validation.challenger, dataset, folds, scorers[-1])
     challenger = challenger.with_files(
-        {RECORD: _through_the_month(record, dataset, folds, scorers[-1]).to_bytes()}
+        {
+            RECORD: record.to_bytes(),
+            REFERENCE: _reference(dataset, profile, challenger.ensemble(), settings),
+        }
     )
     prefix = f"{month.folder}/challenger"
     put_folder(resources.runs, prefix, challenger.to_files(), MANIFEST)
     baseline = ""
     if request.resolved.champion is None:
-        baseline = _write_baseline(month, challenger.manifest, dataset, folds, resources)
+        baseline = _write_baseline(month, challenger.manifest, dataset, folds, profile, resources)
     key = f"{month.folder}/verdict.json"
     resources.runs.put(key, verdict.model_dump_json(indent=1).encode())
     return Validated(
@@ -106,11 +125,17 @@ def _through_the_month(
     return OutOfSample(history, record.track)
 
 
+def _reference(dataset: Dataset, profile: Profile, ensemble: Ensemble, settings: Settings) -> bytes:
+    """Return the drift reference of a model, for the months that it will score."""
+    return reference_of(dataset, profile, ensemble, settings.monitoring.drift).to_bytes()
+
+
 def _write_baseline(
     month: MonthRun,
     challenger: Manifest,
     dataset: Dataset,
     folds: tuple[Fold, ...],
+    profile: Profile,
     resources: Resources,
 ) -> str:
     """Write the best single factor as a model, with its own out-of-sample record."""
@@ -136,7 +161,11 @@ def _write_baseline(
                 "factor": f"{'-' if factor.sign < 0 else '+'}{factor.name}",
             },
         ),
-        {"final.npz": policy.to_bytes(), RECORD: record.to_bytes()},
+        {
+            "final.npz": policy.to_bytes(),
+            RECORD: record.to_bytes(),
+            REFERENCE: _reference(dataset, profile, Ensemble((policy,)), resources.settings),
+        },
     )
     prefix = f"{month.folder}/baseline"
     put_folder(resources.runs, prefix, artifact.to_files(), MANIFEST)

@@ -20,6 +20,7 @@ from trading.signals.model import (
     Record,
     SuccessRate,
 )
+from trading.signals.oversight import DriftSummary, ShadowSummary
 from trading.strategy.signals import Action
 
 Figure = float | int | str | bool | None
@@ -172,6 +173,8 @@ class MonthReport(Record):
         challenger was judged
     signals : every BUY, SELL and HOLD, in any order; symbols are unique
     success : success rates over the last 12 months
+    drift : the month against what the model learnt from; None where it was not checked
+    shadow : rejected challengers that are scored on, the latest first
     fill_rule : when orders are assumed to fill, in words
     """
 
@@ -185,6 +188,8 @@ class MonthReport(Record):
     signals: tuple[MonthlySignal, ...]
     portfolio: PortfolioSummary
     success: tuple[SuccessRate, ...] = ()
+    drift: DriftSummary | None = None
+    shadow: tuple[ShadowSummary, ...] = ()
     data: DataSummary
     fill_rule: str
     costs: CostAssumptions

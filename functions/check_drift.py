@@ -1,0 +1,7 @@
+"""Hold the month against what the champion learnt from."""
+
+from functions.station import station
+from trading.month.drift import drift
+from trading.month.payloads import DriftRequest
+
+handler = station(drift, DriftRequest)
