@@ -169,14 +169,16 @@ def test_iex_without_a_server_and_an_unknown_plan_are_misuse() -> None:
 def test_the_pace_is_kept_and_moves_with_each_measurement(tmp_path: Path) -> None:
     book = PaceBook(tmp_path / "home" / "pace.json")
     assert book.read() == ASSUMED
-    pace = book.read().with_calls("yahoo", 10, 20.0, TODAY).with_bars(1_000, 0.1)
+    pace = book.read().with_calls("yahoo", 10, 20.0, TODAY).with_handling(100, 1_000, 6.45)
     book.write(pace)
     assert book.read() == pace
     assert pace.of("yahoo").seconds_a_call == 2.0
+    assert pace.handling == pytest.approx(2.0)
+    assert pace.seconds_to_handle(100, 1_000) == pytest.approx(6.45)
     again = pace.with_calls("yahoo", 5, 5.0, TODAY)
     assert again.of("yahoo").seconds_a_call == pytest.approx(1.5)
     assert again.with_calls("yahoo", 0, 0.0, TODAY) == again
-    assert again.with_bars(0, 3.0) == again
+    assert again.with_handling(0, 0, 3.0) == again
     assert not list(tmp_path.glob("home/*.new"))
 
 
@@ -186,11 +188,11 @@ def test_the_pace_is_kept_and_moves_with_each_measurement(tmp_path: Path) -> Non
         "",
         "[]",
         "{}",
-        '{"providers": {"yahoo": 3}, "bars": 1, "seconds_a_bar": 1}',
-        '{"providers": {}, "bars": 1, "seconds_a_bar": NaN}',
-        '{"providers": {}, "bars": 1, "seconds_a_bar": -1}',
+        '{"providers": {"yahoo": 3}, "sessions": 1, "handling": 1}',
+        '{"providers": {}, "sessions": 1, "handling": NaN}',
+        '{"providers": {}, "sessions": 1, "handling": -1}',
         '{"providers": {"yahoo": {"seconds_a_call": "soon", "calls": 1, "measured": null}},'
-        ' "bars": 1, "seconds_a_bar": 1}',
+        ' "sessions": 1, "handling": 1}',
         "\u0000",
     ],
 )

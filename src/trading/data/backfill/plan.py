@@ -46,6 +46,7 @@ class BackfillPlan:
     costs : requests by kind
     limits : the plan's limits; None for a provider that is not asked over the network
     pace : how long answers took here, or what is assumed
+    at_once : requests that run at once
     waiting_seconds : time that requests take by limits and pace
     handling_seconds : time to read, judge and store the bars
     quota_days : days that the plan's requests a day spread the work over; 0 without such a limit
@@ -70,6 +71,7 @@ class BackfillPlan:
     costs: tuple[CallCost, ...]
     limits: Plan | None
     pace: ProviderPace
+    at_once: int
     waiting_seconds: float
     handling_seconds: float
     quota_days: int
@@ -209,6 +211,7 @@ def plan_backfill(
     bars = len(work.sessions) * (MARKET_SYMBOLS if symbols is None else symbols)
     measured = pace.of(settings.data.provider)
     per_day = limits.per_day if limits else None
+    at_once = _at_once(name, work, limits)
     return BackfillPlan(
         provider=settings.data.provider,
         plan_name=_plan_name(settings, name),
@@ -227,8 +230,9 @@ def plan_backfill(
         costs=costs,
         limits=limits,
         pace=measured,
-        waiting_seconds=_waiting(calls, limits, measured, _at_once(name, work, limits)),
-        handling_seconds=bars * pace.seconds_a_bar,
+        at_once=at_once,
+        waiting_seconds=seconds_to_ask(calls, limits, measured, at_once),
+        handling_seconds=pace.seconds_to_handle(len(work.sessions), bars),
         quota_days=ceil(calls / per_day) if per_day else 0,
         bars=bars,
         disk_bytes=bars * BYTES_A_BAR + len(work.sessions) * BYTES_A_SESSION,
@@ -259,7 +263,7 @@ def _at_once(name: ProviderName | None, work: Work, limits: Plan | None) -> int:
     return limits.concurrency if by_symbol(name, work) else min(limits.concurrency, work.block)
 
 
-def _waiting(calls: int, limits: Plan | None, pace: ProviderPace, at_once: int) -> float:
+def seconds_to_ask(calls: int, limits: Plan | None, pace: ProviderPace, at_once: int) -> float:
     """Return the seconds that `calls` requests take: the slower of the limits and the answers."""
     if limits is None or not calls:
         return 0.0

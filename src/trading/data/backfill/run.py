@@ -7,8 +7,13 @@ from datetime import date, datetime
 
 from trading.config import Settings
 from trading.data.backfill.account import Account, take_account
-from trading.data.backfill.pace import Pace
-from trading.data.backfill.plan import BackfillPlan, plan_backfill, requested_sessions
+from trading.data.backfill.pace import Pace, ProviderPace
+from trading.data.backfill.plan import (
+    BackfillPlan,
+    plan_backfill,
+    requested_sessions,
+    seconds_to_ask,
+)
 from trading.data.intake import (
     BLOCK_SESSIONS,
     Intake,
@@ -16,6 +21,7 @@ from trading.data.intake import (
     IntakeResult,
     sessions_to_do,
 )
+from trading.data.intake.outcome import STORED
 from trading.data.store.base import ObjectStore
 from trading.errors import DataError
 
@@ -104,12 +110,9 @@ def run_plan(
             f"{(plan.free_bytes or 0) / 1e9:,.2f} GB are free; free some space, or choose fewer "
             "sessions or symbols"
         )
-    before, begun, worked = measure_disk(), time.monotonic(), time.process_time()
+    before, begun = measure_disk(), time.monotonic()
     result = intake.run(plan.ask, symbols=symbols, report=report, stop=stop)
-    seconds, handled = time.monotonic() - begun, time.process_time() - worked
-    after = measure_disk()
-    for name, count in result.calls.items():
-        pace = pace.with_calls(name, count.answered, count.answering, plan.today)
+    seconds, after = time.monotonic() - begun, measure_disk()
     account = take_account(
         plan,
         result.calls,
@@ -117,4 +120,16 @@ def run_plan(
         bars=result.bars,
         bytes_written=None if before is None or after is None else max(0, after - before),
     )
-    return Finished(result, account, pace.with_bars(result.bars, handled))
+    return Finished(result, account, _measured(pace, plan, result, seconds))
+
+
+def _measured(pace: Pace, plan: BackfillPlan, result: IntakeResult, seconds: float) -> Pace:
+    """Return the pace with what this run showed: answers first, and the rest of the time."""
+    for name, count in result.calls.items():
+        pace = pace.with_calls(name, count.answered, count.answering, plan.today)
+    asked = result.calls.get(plan.provider)
+    asking = 0.0
+    if asked is not None and asked.answered:
+        seen = ProviderPace(asked.answering / asked.answered, asked.answered, plan.today)
+        asking = seconds_to_ask(asked.attempts, plan.limits, seen, plan.at_once) + asked.waited
+    return pace.with_handling(result.count(*STORED), result.bars, seconds - asking)
