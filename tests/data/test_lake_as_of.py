@@ -248,7 +248,7 @@ def factor_file(file: Path) -> tuple[pd.DataFrame, list[CorporateAction]]:
         ratio = float(then["split"] / now["split"])
         paid = (1 - now["price"] / then["price"]) * now["close"] / ratio
         if abs(ratio - 1) > 1e-4:
-            actions.append(CorporateAction(symbol, ex, SPLIT, round(ratio, 4)))
+            actions.append(CorporateAction(symbol, ex, SPLIT, float(f"{ratio:.5g}")))
         if paid > 1e-9:
             actions.append(CorporateAction(symbol, ex, DIVIDEND, float(paid)))
     # The first row's close is a place-holder, the last row is the present.
