@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.features.random_panels import random_panel, with_columns, with_rows, without_bars
 from trading.errors import DataError
-from trading.features.compute import compute_features, listing_rows
+from trading.features.compute import compute_features
+from trading.features.listings import listing_rows
 from trading.features.specification import FEATURE_NAMES, FEATURES, HISTORY
 from trading.market.bars import FIELDS
 from trading.market.panel import Panel

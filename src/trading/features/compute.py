@@ -10,40 +10,34 @@ See `specification.FEATURES` for what each is. What a missing or strange bar doe
 - **a gap of more than 63 sessions**: what lies before it may be another company, so returns over
   it are unknown and a new listing begins.
 - **unknown in the window**: a mean, median, deviation or high needs two thirds of its window, else
-  it is NaN. A price that is not positive is unknown, and so is the logarithm of nothing (no
-  volume or no move in a month).
-"""
+  it is NaN. A price that is not positive and finite is unknown, and so is the logarithm of nothing
+  (no volume or no move in a month).
 
-from functools import partial
+Windows look back `MEMORY` sessions at most. What features say of the time before is kept in
+`Listings` and `Remembered`: from these and the last `MEMORY` sessions follow the features of the
+next one, bit for bit (`incremental.FeatureHistory`).
+"""
 
 import numpy as np
 import numpy.typing as npt
 
 from trading.errors import DataError
-from trading.features.returns import bridged_returns, resumption_rows
-from trading.features.specification import FEATURES
-from trading.features.windows import (
-    deviation_known,
-    exponential_mean,
-    last_known,
-    mean_known,
-    shifted,
-    trailing,
-)
-from trading.market.bars import FIELDS
+from trading.features.block import Block, Patterns
+from trading.features.exponential import Remembered, macd_histogram, relative_strength
+from trading.features.formulas import YEAR, formulas
+from trading.features.listings import Listings
+from trading.features.returns import LONGEST_GAP, STALE, positive
+from trading.features.specification import FEATURE_NAMES
+from trading.features.windows import last_known
 from trading.market.panel import FloatArray, Panel
-from trading.universe.liquidity import NEVER, IntArray, last_bar_rows, median_known
+from trading.universe.liquidity import IntArray
 
 Features = npt.NDArray[np.float32]
 
-STALE = 5
-COLUMNS = 512
-ESTABLISHED = 5
-NEW_SESSIONS = 63
-YEAR = 252
-LONGEST_TENURE, LONGEST_ARCHIVE = 3.0, 1.0
-LONG_AGO = int(LONGEST_TENURE * YEAR)
-WILDER = 14
+COLUMNS = 64
+"""Names computed at once: their rows stay in the processor's cache."""
+MEMORY = YEAR + LONGEST_GAP + STALE
+"""Sessions before a row that its windows, and the prices carried into them, reach back at most."""
 
 
 def compute_features(
@@ -53,6 +47,8 @@ def compute_features(
     removed: IntArray | None = None,
 ) -> Features:
     """Return the features at `rows`, `(len(rows), N, 17)` float32, unscaled, NaN where unknown.
+
+    Each feature lies in memory as one `(len(rows), N)` plane.
 
     Parameters
     ----------
@@ -67,6 +63,19 @@ def compute_features(
     DataError
         A row lies outside the panel.
     """
+    past = Remembered.nothing(len(panel.symbols))
+    return features_after(panel, rows, Listings.of_panel(panel, listed, removed), past)
+
+
+def features_after(
+    panel: Panel, rows: IntArray, listings: Listings, past: Remembered, first: int = 0
+) -> Features:
+    """Return the features at `rows` of a panel that goes on from `listings` and `past`.
+
+    See `compute_features`, the case of a panel before which nothing is known. The rows before
+    `first` are the tail that windows look back at: `listings` and `past` are as of row 0 and of row
+    `first`; `past` goes on to the last of `rows`.
+    """
     sessions, names = panel.shape
     rows = np.asarray(rows, dtype=np.int64)
     if len(rows) and not (rows.min() >= 0 and rows.max() < sessions):
@@ -74,126 +83,44 @@ def compute_features(
             f"rows {rows.min()} to {rows.max()} were asked of a panel of {sessions} sessions; "
             f"expected 0 to {sessions - 1}"
         )
-    features = np.full((len(rows), names, len(FEATURES)), np.nan, dtype=np.float32)
+    planes = np.empty((len(FEATURE_NAMES), len(rows), names), dtype=np.float32)
     if not len(rows):
-        return features
-    last = int(rows.max()) + 1
-    listed = listing_rows(panel) if listed is None else listed
-    removed = np.full(names, NEVER) if removed is None else removed
-    for start in range(0, names, COLUMNS):
+        return planes.transpose(1, 2, 0)
+    known = panel.rows(slice(0, int(rows.max()) + 1))
+    whole = len(rows) == len(known.sessions) and bool((np.diff(rows) == 1).all())
+    chosen = slice(None) if whole else rows
+    price = _carried(known.adjusted_close)
+    plane = dict(zip(FEATURE_NAMES, planes, strict=True))
+    # What a division by zero, an overflow or a logarithm of zero gives is not finite: unknown.
+    with np.errstate(all="ignore"):
+        for name, recurrence in (("rsi_14", relative_strength), ("macd_histogram", macd_histogram)):
+            values = recurrence(price[first:], past)
+            _store(values[chosen if whole else rows - first], plane[name])
+        patterns: Patterns = {}
+        for start in range(0, names, COLUMNS):
+            columns = slice(start, start + COLUMNS)
+            block = Block.cut(known, price, columns, listings, patterns)
+            for name, values in formulas(block):
+                _store(values[chosen], plane[name][:, columns])
+    return planes.transpose(1, 2, 0)
+
+
+def _carried(adjusted_close: FloatArray) -> FloatArray:
+    """Return the last price known, at most `STALE` rows old; the array itself without gaps."""
+    carried = adjusted_close
+    for start in range(0, adjusted_close.shape[1], COLUMNS):
         columns = slice(start, start + COLUMNS)
-        part = {name: getattr(panel, name)[:last, columns].copy() for name in FIELDS}
-        block = Panel(panel.sessions[:last], panel.symbols[columns], **part)
-        # What a division by zero, an overflow or a logarithm of zero gives is not finite: unknown.
-        with np.errstate(all="ignore"):
-            values = [*_from_prices(block, rows), *_from_trading(block, rows)]
-            values += _temporal(block, rows, listed[columns], removed[columns])
-            for i, value in enumerate(values):
-                features[:, columns, i] = value
-    features[~np.isfinite(features)] = np.nan
-    return features
+        found = positive(np.ascontiguousarray(adjusted_close[:, columns]))
+        if np.isnan(found).any():
+            carried = adjusted_close.copy() if carried is adjusted_close else carried
+            carried[:, columns] = last_known(found, STALE)
+    return carried
 
 
-def listing_rows(panel: Panel) -> IntArray:
-    """Return the row of each name's first bar, `(N,)` int64; `NEVER` for a name without bars.
-
-    A name whose first bar is among the panel's first `ESTABLISHED` rows was listed before the
-    panel begins, nobody knows when: it counts as listed for longer than any tenure that is told
-    apart.
-    """
-    known = ~np.isnan(panel.close)
-    if not len(known):
-        return np.full(len(panel.symbols), NEVER)
-    first = np.argmax(known, axis=0).astype(np.int64)
-    first = np.where(first < ESTABLISHED, -LONG_AGO, first)
-    return np.where(known.any(axis=0), first, NEVER)
-
-
-def _from_prices(panel: Panel, rows: IntArray) -> list[FloatArray]:
-    """Return `return_1` to `volatility_21`."""
-    close = np.where(panel.adjusted_close > 0, panel.adjusted_close, np.nan)
-    price = last_known(close, STALE)
-    resumed = resumption_rows(panel.close)[rows]
-    now = price[rows]
-
-    def then(back: int) -> FloatArray:
-        same_company = resumed <= rows[:, None] - back
-        return np.where(same_company, shifted(price, rows, back), np.nan)
-
-    changes = [now / then(back) - 1.0 for back in (1, 5, 21, 63, 126)]
-    momentum = shifted(price, rows, 21) / then(YEAR) - 1.0
-    return [
-        *changes,
-        momentum,
-        _rsi(price)[rows],
-        _macd_histogram(price)[rows],
-        _bollinger_z(price, rows),
-        trailing(bridged_returns(close), rows, 21, 14, partial(deviation_known, ddof=1)),
-    ]
-
-
-def _rsi(price: FloatArray) -> FloatArray:
-    change = np.full_like(price, np.nan)
-    change[1:] = np.diff(price, axis=0)
-    up = exponential_mean(np.maximum(change, 0.0), 1.0 / WILDER, WILDER)
-    down = exponential_mean(np.maximum(-change, 0.0), 1.0 / WILDER, WILDER)
-    index = 100.0 * up / (up + down)
-    return np.where(up + down == 0.0, 50.0, index)
-
-
-def _macd_histogram(price: FloatArray) -> FloatArray:
-    line = exponential_mean(price, 2.0 / 13.0, 12) - exponential_mean(price, 2.0 / 27.0, 26)
-    return (line - exponential_mean(line, 2.0 / 10.0, 9)) / price
-
-
-def _bollinger_z(price: FloatArray, rows: IntArray) -> FloatArray:
-    mean = trailing(price, rows, 20, 14, mean_known)
-    deviation = trailing(price, rows, 20, 14, partial(deviation_known, ddof=0))
-    z = (price[rows] - mean) / deviation
-    return np.where(deviation > 1e-9 * mean, z, np.where(deviation >= 0.0, 0.0, np.nan))
-
-
-def _from_trading(panel: Panel, rows: IntArray) -> list[FloatArray]:
-    """Return `overnight_21` to `high_252`."""
-    opened = np.where(panel.open > 0, panel.open, np.nan)
-    close = np.where(panel.close > 0, panel.close, np.nan)
-    night = np.full_like(close, np.nan)
-    # In dividend-adjusted prices, so that a dividend is no overnight loss.
-    adjusted_open = opened * (panel.adjusted_close / close)
-    night[1:] = np.log(adjusted_open[1:] / panel.adjusted_close[:-1])
-    traded = panel.close * panel.volume
-    moved = np.abs(bridged_returns(panel.adjusted_close))
-    impact = np.where(traded > 0, moved / traded, np.nan)
-    month = trailing(panel.volume, rows, 21, 14, mean_known)
-    half_year = trailing(panel.volume, rows, 126, 84, mean_known)
-    high = trailing(panel.high, rows, YEAR, 168, lambda part: np.fmax.reduce(part, axis=0))
-    resumed = resumption_rows(panel.close)[rows]
-    high[(resumed >= 0) & (resumed > rows[:, None] + 1 - YEAR)] = np.nan
-    return [
-        trailing(night - np.log(close / opened), rows, 21, 14, mean_known),
-        np.log(month / half_year),
-        np.log(trailing(traded, rows, 21, 14, median_known)),
-        np.log(trailing(impact, rows, 21, 14, mean_known)),
-        last_known(close, STALE)[rows] / high - 1.0,
-    ]
-
-
-def _temporal(
-    panel: Panel, rows: IntArray, listed: IntArray, removed: IntArray
-) -> list[FloatArray]:
-    """Return `new_listing` and `tenure`."""
-    row = rows[:, None]
-    last_bar = last_bar_rows(panel)[rows]
-    resumed = resumption_rows(panel.close)[rows]
-    listed = np.where(resumed >= 0, np.maximum(listed, resumed), listed)
-    is_listed = (last_bar >= 0) & (listed <= row)
-    age = np.where(is_listed, row - np.where(is_listed, listed, 0), 0)
-    # A name is gone once its last bar is more than STALE sessions old.
-    archived = np.maximum(row - removed, row - last_bar - STALE - 1) + 1
-    tenure = np.where(
-        archived > 0,
-        -np.minimum(archived / YEAR, LONGEST_ARCHIVE),
-        np.minimum(age / YEAR, LONGEST_TENURE),
-    )
-    is_new = np.where(age < NEW_SESSIONS, 1.0, 0.0)
-    return [np.where(is_listed, is_new, np.nan), np.where(is_listed, tenure, np.nan)]
+def _store(values: FloatArray, plane: Features) -> None:
+    """Round to single precision; infinite is unknown."""
+    rounded = values.astype(np.float32)
+    infinite = np.isinf(rounded)
+    if infinite.any():
+        rounded[infinite] = np.nan
+    plane[:] = rounded

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from trading.errors import DataError
 from trading.features.returns import bridged_returns
 from trading.features.specification import CONTEXT, CONTEXT_SPECIFICATION
-from trading.features.windows import last_known, shifted
+from trading.features.windows import at_rows, last_known
 from trading.market.panel import FloatArray, Panel
 from trading.universe.liquidity import IntArray, dollar_volume
 
@@ -44,7 +44,7 @@ def market_context(panel: Panel, rows: IntArray) -> Context:
     known = panel.rows(slice(0, int(rows.max()) + 1))
     market = market_returns(known)
     price = last_known(np.where(known.adjusted_close > 0, known.adjusted_close, np.nan), STALE)
-    month = price[rows] / shifted(price, rows, 21) - 1.0
+    month = price[rows] / at_rows(price, rows, 21) - 1.0
     volume = np.nansum(dollar_volume(known), axis=1)
     measures = {
         "market_return_1": _each(rows, 1, market, _growth),

@@ -20,14 +20,12 @@ from trading.features.eligibility import eligible_names
 from trading.features.returns import bridged_returns
 from trading.features.scaling import scale_features
 from trading.features.specification import FEATURE_NAMES, FEATURES_VERSION
-from trading.features.windows import trailing
+from trading.features.traded import median_value_traded
 from trading.market.panel import Panel, SessionArray
 from trading.universe.liquidity import (
     NEVER,
     BoolArray,
     IntArray,
-    dollar_volume,
-    median_known,
 )
 from trading.universe.slots import SlotMap, SlotState
 
@@ -180,7 +178,7 @@ def build_dataset(panel: Panel, slots: SlotMap, settings: Settings, *, data_hash
     known = panel.before(slots.as_of)
     grid = decision_grid(known.sessions, slots.as_of, settings.training.phases)
     raw = compute_features(known, grid.rows, removed=_removal_rows(known, slots))
-    traded = trailing(dollar_volume(known), grid.rows, 21, 14, median_known)
+    traded = median_value_traded(known)[grid.rows]
     eligible = eligible_names(known, grid.rows, traded, settings)
     stale = settings.universe.max_stale_sessions
     columns = arrange_columns(known, slots, eligible, stale)

@@ -1,84 +1,213 @@
-"""Trailing windows over `(T, N)` arrays, causal and NaN-aware, evaluated at chosen rows only.
+"""Trailing windows over `(T, N)` blocks of rows, causal, aware of what is not known.
 
-Every function sees rows up to and including the one asked for, so later rows can change nothing,
-bit for bit. Each column is computed alone.
+A window of w rows is folded by doubling: sums of 2 rows from sums of 1, of 4 from those of 2, and
+so on, put together as the binary digits of w say. Every result is a fixed tree over the rows of its
+own window: it needs about log2(w) passes over the block, nothing drifts, later rows and rows before
+the window change nothing, bit for bit, and each column is computed alone. Windows at the first rows
+are as short as the rows that there are.
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from trading.market.panel import FloatArray
-from trading.universe.liquidity import IntArray
+from trading.universe.liquidity import BoolArray, IntArray
 
 
-def shifted(values: FloatArray, rows: IntArray, back: int) -> FloatArray:
+def fold(values: FloatArray, window: int, operation: np.ufunc = np.add) -> FloatArray:
+    """Return `operation` (associative) over the trailing `window` rows of `(T, N)` values."""
+    part, size = values, 1
+    result, covered = values, 0
+    while True:
+        if window & size:
+            result = _joined(result, part, covered, operation) if covered else part
+            covered += size
+        if covered == window:
+            return result
+        part = _joined(part, part, size, operation)
+        size *= 2
+
+
+def highest(values: FloatArray, window: int) -> FloatArray:
+    """Return the largest of the trailing `window` rows; values hold no NaN."""
+    part, size = values, 1
+    while 2 * size <= window:
+        part = _joined(part, part, size, np.maximum)
+        size *= 2
+    # A maximum may count rows twice: two windows that overlap make the whole.
+    return _joined(part, part, window - size, np.maximum) if window > size else part
+
+
+class Known:
+    """Which cells of a block are known, and how many are in each trailing window.
+
+    Attributes
+    ----------
+    cells : (T, N) bool
+    since : every cell from this row on is known and none before it; None: neither is so
+    """
+
+    def __init__(self, cells: BoolArray, since: int | None = None) -> None:
+        self.cells = cells
+        self.since = since
+        self._counts: dict[int, FloatArray] = {}
+
+    @classmethod
+    def from_row(cls, since: int, shape: tuple[int, int]) -> "Known":
+        """Everything from one row on."""
+        cells = np.zeros(shape, dtype=bool)
+        cells[since:] = True
+        return cls(cells, since)
+
+    def count(self, window: int) -> FloatArray:
+        """Return how many of the trailing `window` rows are known, `(T, N)`."""
+        if window not in self._counts:
+            self._counts[window] = fold(self.cells.astype(np.float64), window)
+        return self._counts[window]
+
+    def require(self, values: FloatArray, window: int, least: int) -> FloatArray:
+        """Make `values` NaN, in place, where fewer than `least` of the window are known."""
+        if self.since is not None:
+            values[: self.since + least - 1] = np.nan
+        else:
+            values[self.count(window) < least] = np.nan
+        return values
+
+    def lowered(self, values: FloatArray) -> FloatArray:
+        """Return `values` with -inf, which is never the largest, where they are not known."""
+        return values if self.since == 0 else np.where(self.cells, values, -np.inf)
+
+    def zeroed(self, values: FloatArray) -> FloatArray:
+        """Return `values` with 0 where they are not known."""
+        if self.since is None:
+            return np.where(self.cells, values, 0.0)
+        if self.since == 0:
+            return values
+        return np.concatenate([np.zeros_like(values[: self.since]), values[self.since :]])
+
+
+def trailing_mean(values: FloatArray, known: Known, window: int, least: int) -> FloatArray:
+    """Return the mean of the known values of the window; NaN where fewer than `least` are."""
+    mean = fold(known.zeroed(values), window)
+    mean /= known.count(window)
+    return known.require(mean, window, least)
+
+
+def trailing_deviation(
+    values: FloatArray, known: Known, window: int, least: int, ddof: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return mean and standard deviation of the known values of the window.
+
+    Windows are put together by the update of Chan, Golub and LeVeque ("Updating Formulae and a
+    Pairwise Algorithm for Computing Sample Variances", 1979), so a price far from zero that hardly
+    moves loses no digits, and one that stands still has a deviation of exactly 0.
+    """
+    filled = known.zeroed(values)
+    if known.since is None:
+        moments = _moments(filled, known.cells.astype(np.float64), window)
+        total, squares = moments.total, _squares(moments)
+    else:
+        short = known.since + window - 1
+        begun = _moments(filled[:short], known.cells[:short].astype(np.float64), window)
+        moments = _moments(filled, 1.0, window)
+        total, squares = moments.total, _squares(moments)
+        total[:short], squares[:short] = begun.total, _squares(begun)
+    mean = total / known.count(window)
+    squares = squares / np.maximum(known.count(window) - ddof, 0.0)
+    np.sqrt(squares, out=squares)
+    return known.require(mean, window, least), known.require(squares, window, least)
+
+
+def last_known(values: FloatArray, limit: int) -> FloatArray:
+    """Return the last known value at each row, `(T, N)`, at most `limit` rows old."""
+    result, age = values, 0
+    while age < limit and np.isnan(result).any():
+        step = min(age + 1, limit - age)
+        earlier = result
+        result = earlier.copy()
+        np.copyto(result[step:], earlier[:-step], where=np.isnan(earlier[step:]))
+        age += step
+    return result
+
+
+def at_rows(values: FloatArray, rows: IntArray, back: int) -> FloatArray:
     """Return `values[rows - back]`, `(R, N)`; NaN where that is before the first row."""
     picked = values[np.maximum(rows - back, 0)]
     picked[rows < back] = np.nan
     return picked
 
 
-def trailing(
-    values: FloatArray,
-    rows: IntArray,
-    window: int,
-    least: int,
-    statistic: Callable[[FloatArray], FloatArray],
-) -> FloatArray:
-    """Return `statistic` of the `window` values that end at each row, `(R, N)`.
-
-    `statistic` takes `(w, N)` with NaN where unknown and gives `(N,)`. The result is NaN where
-    fewer than `least` values are known.
-    """
-    result = np.full((len(rows), values.shape[1]), np.nan)
-    for i, row in enumerate(rows):
-        part = values[max(row + 1 - window, 0) : row + 1]
-        enough = np.count_nonzero(~np.isnan(part), axis=0) >= least
-        result[i] = np.where(enough, statistic(part), np.nan)
+def _joined(near: FloatArray, far: FloatArray, back: int, operation: np.ufunc) -> FloatArray:
+    """Return `operation(near, far back rows ago)`; `near` alone where there are no such rows."""
+    if back >= len(near):
+        return near.copy()
+    result = np.empty_like(near)
+    result[:back] = near[:back]
+    operation(near[back:], far[:-back], out=result[back:])
     return result
 
 
-def mean_known(part: FloatArray) -> FloatArray:
-    """Return the mean over axis 0 of the known values; NaN where none is."""
-    known = ~np.isnan(part)
-    with np.errstate(invalid="ignore"):
-        mean = np.where(known, part, 0.0).sum(axis=0) / np.count_nonzero(known, axis=0)
-    return np.asarray(mean)
+@dataclass(frozen=True, eq=False, slots=True)
+class _Moments:
+    """Trailing windows of one size: how many values count, their sum, their squared deviations.
 
-
-def deviation_known(part: FloatArray, ddof: int) -> FloatArray:
-    """Return the standard deviation over axis 0 of the known values, in two passes."""
-    known = ~np.isnan(part)
-    squares = np.where(known, part - mean_known(part), 0.0) ** 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        variance = squares.sum(axis=0) / np.maximum(known.sum(axis=0) - ddof, 0)
-    return np.asarray(np.sqrt(variance))
-
-
-def exponential_mean(values: FloatArray, alpha: float, least: int) -> FloatArray:
-    """Return the exponentially weighted mean at every row, `(T, N)`.
-
-    A value k rows back weighs (1 - alpha)^k; the weights of the known values are normalised to
-    one, as pandas' `ewm(alpha, adjust=True, ignore_na=False)` does. NaN where the value itself is
-    unknown or fewer than `least` were known so far.
+    `count` is one number where every window is whole and every value counts.
     """
-    result = np.full_like(values, np.nan)
-    total, weight = np.zeros(values.shape[1]), np.zeros(values.shape[1])
-    count = np.zeros(values.shape[1], dtype=np.int64)
-    for row, value in enumerate(values):
-        known = ~np.isnan(value)
-        total = total * (1.0 - alpha) + np.where(known, value, 0.0)
-        weight = weight * (1.0 - alpha) + known
-        count += known
-        ready = known & (count >= least)
-        np.divide(total, weight, out=result[row], where=ready)
-    return result
+
+    count: FloatArray | float
+    total: FloatArray
+    squares: FloatArray | None
+
+    def joined(self, far: "_Moments", back: int) -> "_Moments":
+        """Return these windows together with those that end `back` rows earlier."""
+        near, there = self.total, far.total
+        if back >= len(near):
+            return self
+        if isinstance(self.count, float) and isinstance(far.count, float):
+            count: FloatArray | float = self.count + far.count
+            cross = _crossed(near[back:], there[:-back], self.count, far.count)
+        else:
+            n, m = np.asarray(self.count), np.asarray(far.count)
+            count = _joined(n, m, back, np.add)
+            cross = near[back:] * m[:-back]
+            cross -= there[:-back] * n[back:]
+            cross *= cross
+            cross /= np.maximum(n[back:] * m[:-back] * count[back:], 1.0)
+        squares = np.zeros_like(near) if self.squares is None else self.squares.copy()
+        if far.squares is not None:
+            squares[back:] += far.squares[:-back]
+        squares[back:] += cross
+        return _Moments(count, _joined(near, there, back, np.add), squares)
 
 
-def last_known(values: FloatArray, limit: int) -> FloatArray:
-    """Return the last known value at each row, `(T, N)`, at most `limit` rows old."""
-    rows = np.arange(len(values))[:, None]
-    last = np.maximum.accumulate(np.where(np.isnan(values), -1, rows), axis=0)
-    filled = np.take_along_axis(values, np.maximum(last, 0), axis=0)
-    return np.where((last >= 0) & (rows - last <= limit), filled, np.nan)
+def _crossed(near: FloatArray, far: FloatArray, n: float, m: float) -> FloatArray:
+    """Return what the difference of two means adds to the squared deviations."""
+    if n == m:
+        cross = near - far
+        cross *= cross
+        cross *= 1.0 / (2.0 * n)
+        return cross
+    cross = near * m
+    cross -= far * n if n != 1.0 else far
+    cross *= cross
+    cross /= n * m * (n + m)
+    return cross
+
+
+def _moments(values: FloatArray, count: FloatArray | float, window: int) -> _Moments:
+    """Return the moments of the trailing windows; `count` is 1 where a value counts, else 0."""
+    part, size = _Moments(count, values, None), 1
+    result, covered = part, 0
+    while True:
+        if window & size:
+            result = result.joined(part, covered) if covered else part
+            covered += size
+        if covered == window:
+            return result
+        part = part.joined(part, size)
+        size *= 2
+
+
+def _squares(moments: _Moments) -> FloatArray:
+    return np.zeros_like(moments.total) if moments.squares is None else moments.squares
