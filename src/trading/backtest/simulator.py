@@ -64,6 +64,7 @@ class Simulation:
     offsets : (D + 1,) decision i earned `net_returns[offsets[i]:offsets[i + 1]]`
     turnover, costs : (D,) per decision, see `Holding`; 0 where nothing was filled
     names : (D,) int64, names held right after the fill
+    invested : (D,) sum of the weights right after the fill, the exposure; the rest is cash
     filled : (D,) bool, whether the decision was filled and earned at least one row
     end_weights : (S,) drifted to the last row
     delisted : names whose last return (up to the end row) came while they were held
@@ -77,6 +78,7 @@ class Simulation:
     turnover: FloatArray
     costs: FloatArray
     names: IntArray
+    invested: FloatArray
     filled: BoolArray
     end_weights: FloatArray
     delisted: int
@@ -235,13 +237,14 @@ def follow(
     fills = rows + FILL_DELAY
     exits = np.minimum(np.append(fills[1:], last), last)
     filled = fills < exits
-    turnover, paid = np.zeros(len(rows)), np.zeros(len(rows))
+    turnover, paid, invested = np.zeros((3, len(rows)))
     names, earned = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.int64)
     for i in np.flatnonzero(filled):
         target = choose(int(i), *book.at(int(rows[i])))
         held = book.trade(int(fills[i]), int(exits[i]), target, costs, volume[i], sigma[i])
         turnover[i], paid[i] = held.turnover, held.costs
         names[i], earned[i] = (held.filled_weights > 0.0).sum(), len(held.net_returns)
+        invested[i] = held.filled_weights.sum()
     first = int(fills[filled][0]) + 1 if filled.any() else last + 1
     return Simulation(
         session_rows=np.arange(first, last + 1, dtype=np.int64),
@@ -251,6 +254,7 @@ def follow(
         turnover=turnover,
         costs=paid,
         names=names,
+        invested=invested,
         filled=filled,
         end_weights=book.weights,
         delisted=int(book.gone.sum()),

@@ -124,6 +124,7 @@ def index(
         costs=nothing.copy(),
         names=np.zeros(len(indices), dtype=np.int64),
         information=np.full(len(indices), np.nan),
+        exposure=np.ones(len(indices)),
     )
 
 

@@ -35,6 +35,7 @@ class Figures(Record):
     information_coefficient : mean over the months; None without scores
     names : mean number of names held; None for an index
     delisted : names that left the market while they were held
+    exposure : mean share invested; None where it was not kept
     excess_return : the candidate's annual return less this one's, over the same months
     p_value : one-sided, paired block bootstrap of the candidate against this one
     """
@@ -54,6 +55,7 @@ class Figures(Record):
     information_coefficient: float | None
     names: float | None
     delisted: int
+    exposure: float | None = None
     excess_return: float | None = None
     p_value: float | None = None
 
@@ -208,6 +210,9 @@ def figures_of(track: Track, *, against: Track | None = None, samples: int = 0) 
         information_coefficient=float(known.mean()) if len(known) else None,
         names=float(track.names.mean()) if track.names.any() else None,
         delisted=track.delisted,
+        exposure=None
+        if track.exposure is None or not len(monthly)
+        else float(track.exposure.mean()),
         excess_return=excess,
         p_value=p_value,
     )

@@ -45,6 +45,8 @@ class OutOfSample:
         """Return scores and track as an npz file; equal ones give equal bytes."""
         plain = {name: getattr(self.track, name) for name in _TRACK_FIELDS}
         arrays = {name: getattr(self.track, name) for name in _TRACK_ARRAYS}
+        if self.track.exposure is not None:
+            arrays["exposure"] = self.track.exposure
         return write_archive(
             self.history.header() | {"track": plain}, self.history.arrays() | arrays
         )
@@ -56,6 +58,7 @@ class OutOfSample:
         header, arrays = read_scores(body)
         try:
             own = header["track"] | {name: arrays[name] for name in _TRACK_ARRAYS}
+            own["exposure"] = arrays.get("exposure")
             return cls(history, Track(**own | {"months": tuple(own["months"])}))
         except (KeyError, TypeError, DataError) as error:
             raise broken_scores(error) from error

@@ -35,6 +35,7 @@ class Track:
     information : (M,) information coefficient of the scores; NaN where there are no scores
     delisted : names that left the market while they were held
     fill : the fill rule
+    exposure : (M,) share invested after each fill; None where it was not kept
     """
 
     name: str
@@ -49,6 +50,7 @@ class Track:
     information: FloatArray
     delisted: int = 0
     fill: str = FILL
+    exposure: FloatArray | None = None
 
     def __post_init__(self) -> None:
         earned = int(self.offsets[-1]) if len(self.offsets) == len(self.months) + 1 else -1
@@ -87,6 +89,7 @@ class Track:
             costs=self.costs[keep],
             names=self.names[keep],
             information=self.information[keep],
+            exposure=None if self.exposure is None else self.exposure[keep],
         )
 
 
@@ -142,4 +145,5 @@ def track_of(
         information=np.full(len(indices), np.nan) if information is None else information,
         delisted=simulation.delisted,
         fill=simulation.fill,
+        exposure=simulation.invested,
     )
