@@ -22,10 +22,12 @@ from virtual_time import VirtualClock, run_virtually
 
 from trading.config import ProvidersSettings
 from trading.data.providers import open_provider
-from trading.data.providers.client import MAX_ANSWER_BYTES, KeyPlacement, ProviderClient
+from trading.data.providers.body import MAX_ANSWER_BYTES
+from trading.data.providers.client import ProviderClient
 from trading.data.providers.failures import CircuitOpen, MalformedAnswer, QuotaExhausted
 from trading.data.providers.keys import environment_keys, require_key, secrets_manager_keys
 from trading.data.providers.plans import PLANS, Plan
+from trading.data.providers.secrecy import KeyPlacement
 from trading.errors import (
     ConfigurationError,
     ProviderError,
@@ -101,7 +103,9 @@ def test_attempts_end() -> None:
     [
         (text(404), ProviderRefused),
         (text(401), ProviderStopped),
-        (text(302, location="http://evil.test/"), ProviderStopped),
+        (text(301, location="http://evil.test/"), ProviderStopped),
+        (text(308, location="http://evil.test/"), ProviderStopped),
+        (text(407, b"<html>"), ProviderStopped),
         (httpx.InvalidURL("x"), ProviderStopped),
         (httpx.TooManyRedirects("x"), ProviderRefused),
     ],
@@ -199,7 +203,7 @@ def test_an_answer_without_end_is_cut_off() -> None:
             stream = httpx.ByteStream(bomb)
             return httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=stream)
 
-    with pytest.raises(MalformedAnswer, match="67,108,864 bytes"):
+    with pytest.raises(MalformedAnswer, match="16,777,216 bytes"):
         ask(make_client(Bomb(), attempts=1))
 
 

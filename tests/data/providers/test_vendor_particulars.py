@@ -227,7 +227,7 @@ def test_yahoo_refuses_another_market(change: dict[str, Any], kind: type[Provide
     [
         (b"Unknown symbol", 404, ProviderRefused),
         (b"The API key provided is not valid.", 403, ProviderStopped),
-        (b"You have exceeded your allotted message quota", 402, ProviderStopped),
+        (b"You have exceeded your allotted message quota", 402, QuotaExhausted),
         (b'{"error": "\\"badOption\\" is not allowed"}', 400, ProviderRefused),
         (b"[]", 200, ProviderRefused),
     ],

@@ -31,6 +31,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
         super().__init__(self._jumping)
+        # A timer rings when its time is less than this ahead. The machine's nanosecond is lost in
+        # the last digit of a time beyond 2**24 seconds (194 days): a timer of this very moment
+        # would never ring, and the time, which only a wait moves, would stand still.
+        self._clock_resolution = 1e-6
 
     def time(self) -> float:
         return self._jumping.time

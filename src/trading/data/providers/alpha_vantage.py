@@ -23,7 +23,7 @@ from trading.data.providers.answers import (
     require_mapping,
     require_sessions,
 )
-from trading.data.providers.client import Answer, KeyPlacement
+from trading.data.providers.client import Answer
 from trading.data.providers.failures import (
     MalformedAnswer,
     QuotaExhausted,
@@ -31,6 +31,7 @@ from trading.data.providers.failures import (
     quoted,
 )
 from trading.data.providers.keys import KeyResolver, require_key
+from trading.data.providers.secrecy import KeyPlacement
 from trading.data.providers.vendor import SymbolProvider, one_symbol, usable
 from trading.data.providers.vendor_bars import VendorBars
 from trading.errors import ProviderError, ProviderRefused, ProviderStopped
@@ -121,19 +122,27 @@ def message_of(content: Any) -> str | None:
 
 
 def failure_of(text: str, what: str) -> ProviderError:
-    """Return the named error of the service's text: its limits, its key, its plans."""
+    """Return the named error of the service's text: its limits, its key, its plans.
+
+    The texts advertise: one about a second's limit names the day's and the premium plans as well,
+    and one about an unknown symbol the function's name (`TIME_SERIES_DAILY_ADJUSTED`). What the
+    text is about comes first in it.
+    """
     said, told = text.lower(), f"alpha_vantage refuses {what}: {quoted(text)}"
-    about_the_key = "api key" in said or "apikey" in said
-    if about_the_key and re.search(r"invalid or missing|demo|claim your free", said):
+    if re.search(r"\bapi ?key\b", said) and re.search(
+        r"invalid or missing|\bdemo\b|claim your free", said
+    ):
         return ProviderStopped(f"{told}; mend the API key")
+    if "invalid api call" in said:
+        return ProviderRefused(told)
     if "per second" in said:
         return RateLimited(told, 1.5)
     if "per minute" in said:
         return RateLimited(told, 60.0)
-    if re.search(r"per day|daily", said):
-        return QuotaExhausted(told)
-    if "premium endpoint" in said or "premium feature" in said:
+    if re.search(r"\bis (only available|a) (as a |to )?premium|premium endpoint", said):
         return ProviderStopped(f"{told}; the key's plan does not have it")
+    if re.search(r"\bper day\b|\bdaily\b", said):
+        return QuotaExhausted(told)
     if "rate limit" in said or "call frequency" in said or "higher api call" in said:
         return RateLimited(told, 60.0)
     return ProviderRefused(told)

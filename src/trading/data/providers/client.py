@@ -6,16 +6,14 @@ from dataclasses import dataclass, field
 from random import Random
 from types import TracebackType
 from typing import Self, TypeVar
-from urllib.parse import quote, quote_plus
 
 import httpx
-from pydantic import SecretStr
 
 from trading.config import ProvidersSettings
+from trading.data.providers.body import ACCEPTED_ENCODINGS, read_body
 from trading.data.providers.clock import Clock, LoopClock
 from trading.data.providers.failures import (
     CircuitOpen,
-    MalformedAnswer,
     QuotaExhausted,
     RateLimited,
     quoted,
@@ -26,13 +24,17 @@ from trading.data.providers.failures import (
 from trading.data.providers.limits import CircuitBreaker, RetryBudget, TokenBucket, full_jitter
 from trading.data.providers.plans import Plan
 from trading.data.providers.proxy import proxy_of
+from trading.data.providers.secrecy import KeyPlacement, KeyTransport, redact
 from trading.errors import ProviderError, ProviderStopped, ProviderUnavailable
 
 Read = TypeVar("Read")
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
 RETRY_RESERVE = 30.0
 SHORTEST_WAIT = 0.001
-USER_AGENT = "Mozilla/5.0 (compatible; trading-signals/0.1)"
+HEADERS = {
+    "User-Agent": "Mozilla/5.0 (compatible; trading-signals/0.1)",
+    "Accept": "application/json",
+    "Accept-Encoding": ACCEPTED_ENCODINGS,
+}
 
 
 @dataclass(frozen=True)
@@ -42,16 +44,6 @@ class Answer:
     status: int
     headers: httpx.Headers
     body: bytes
-
-
-@dataclass(frozen=True)
-class KeyPlacement:
-    """Where a service wants its key: a header, or a parameter of the query."""
-
-    key: SecretStr
-    header: str | None = None
-    parameter: str | None = None
-    prefix: str = ""
 
 
 @dataclass
@@ -66,37 +58,6 @@ class CallCount:
     waited: float = 0.0
     answered: int = 0
     answering: float = 0.0
-
-
-class _KeyTransport(httpx.AsyncBaseTransport):
-    """Adds the key below httpx, whose log lines and exceptions hold the request's URL."""
-
-    def __init__(self, inner: httpx.AsyncBaseTransport, placement: KeyPlacement) -> None:
-        self._inner = inner
-        self._placement = placement
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        placed, key = self._placement, self._placement.key.get_secret_value()
-        headers, url = request.headers.copy(), request.url
-        if placed.header:
-            headers[placed.header] = placed.prefix + key
-        if placed.parameter:
-            url = url.copy_merge_params({placed.parameter: key})
-        keyed = httpx.Request(
-            request.method,
-            url,
-            headers=headers,
-            stream=request.stream,
-            extensions=request.extensions,
-        )
-        try:
-            return await self._inner.handle_async_request(keyed)
-        except httpx.RequestError as error:
-            error.request = request
-            raise
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
 
 
 class ProviderClient:
@@ -162,9 +123,9 @@ class ProviderClient:
             self._stopped = None
             self._turns = asyncio.Semaphore(self.plan.concurrency)
             self._http = httpx.AsyncClient(
-                transport=_KeyTransport(inner, self._key) if self._key else inner,
+                transport=KeyTransport(inner, self._key) if self._key else inner,
                 timeout=self._settings.timeout_seconds,
-                headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+                headers=HEADERS,
                 follow_redirects=False,
                 trust_env=False,
             )
@@ -216,12 +177,11 @@ class ProviderClient:
 
     def redacted(self, text: str) -> str:
         """Return `text` without the key, as it is written or escaped."""
-        if self._key is None:
-            return text
-        key = self._key.key.get_secret_value()
-        for spelling in {key, quote(key, safe=""), quote_plus(key), key.lower(), key.upper()}:
-            text = text.replace(spelling, "***")
-        return text
+        return redact(text, self._key)
+
+    def said(self, answer: Answer) -> str:
+        """Return the text of an answer for a sentence: without the key, plain and short."""
+        return quoted(self.redacted(answer.body.decode("utf-8", "replace")))
 
     async def _pause(self, error: ProviderUnavailable, attempt: int) -> None:
         if not self._budget.spend():
@@ -258,6 +218,7 @@ class ProviderClient:
                 self._raise_failure(answer, what, explain)
                 content = read(answer)
             except ProviderError as error:
+                error.args = (self.redacted(str(error)),)
                 self._judge(error)
                 raise
             except BaseException:
@@ -303,18 +264,10 @@ class ProviderClient:
             # httpx bounds each read; this bounds the sum, against a server that drips.
             async with asyncio.timeout(self._settings.timeout_seconds):
                 async with self._http.stream("GET", base + path, params=dict(parameters)) as sent:
-                    chunks, size = [], 0
-                    async for chunk in sent.aiter_bytes():
-                        size += len(chunk)
-                        if size > MAX_ANSWER_BYTES:
-                            raise MalformedAnswer(
-                                f"{self.name} sent more than {MAX_ANSWER_BYTES:,} bytes for {what};"
-                                " no answer is that long"
-                            )
-                        chunks.append(chunk)
+                    body = await read_body(sent, self.name, what)
                     self.calls.answered += 1
                     self.calls.answering += self.clock.monotonic() - begun
-                    return Answer(sent.status_code, sent.headers, b"".join(chunks))
+                    return Answer(sent.status_code, sent.headers, body)
         except ProviderError:
             raise
         except Exception as error:
@@ -326,18 +279,18 @@ class ProviderClient:
     def _raise_failure(
         self, answer: Answer, what: str, explain: Callable[[Answer], ProviderError | None] | None
     ) -> None:
-        error = explain(answer) if explain else None
-        if error is None and not 200 <= answer.status < 300:
-            said = quoted(self.redacted(answer.body[:2000].decode("utf-8", "replace")))
-            if said.lstrip().startswith("<"):
-                said = "an HTML page"
+        page = answer.body.lstrip()[:1] == b"<"
+        # No service words its own refusals as a page: the word is a gateway's.
+        error = explain(answer) if explain and not page else None
+        if error is None:
             error = status_failure(
                 answer.status,
                 answer.headers.get("Retry-After"),
                 self.name,
                 what,
-                said,
+                "" if page else self.said(answer),
                 self.clock.now(),
+                page=page,
             )
         if error is not None:
             raise error

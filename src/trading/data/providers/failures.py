@@ -113,11 +113,13 @@ ERROR_OF: Final[dict[Remedy, type[ProviderError]]] = {
     Remedy.STOP: ProviderStopped,
 }
 TRANSIENT_STATUSES: Final = frozenset({408, 421, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+MOVED_STATUSES: Final = frozenset({301, 308})
+PROXY_WANTS_CREDENTIALS: Final = 407
 STOPPING_STATUSES: Final = {
     401: "the API key is missing or wrong",
     402: "the account has to be paid for",
     403: "the API key or its plan does not allow this",
-    407: "a proxy wants credentials",
+    PROXY_WANTS_CREDENTIALS: "a proxy wants credentials",
 }
 
 
@@ -147,26 +149,50 @@ def transport_failure(error: Exception, provider: str, what: str) -> ProviderErr
 
 
 def status_failure(
-    status: int, retry_after: str | None, provider: str, what: str, said: str, now: datetime
+    status: int,
+    retry_after: str | None,
+    provider: str,
+    what: str,
+    said: str,
+    now: datetime,
+    *,
+    page: bool = False,
 ) -> ProviderError | None:
     """Return the named error of an HTTP status, None for success.
 
-    `retry_after` is the header's value, in seconds or as an HTTP date; `said` is what the service
-    wrote, already without secrets.
+    Parameters
+    ----------
+    status : of the answer
+    retry_after : the header's value, in seconds or as an HTTP date; None without one
+    provider, what : who was asked for what, in words
+    said : what the service wrote, already without secrets
+    now : when it answered
+    page : whether the body is an HTML or XML page. Services refuse in JSON or plain text: a page
+        comes from a gateway in between, and says nothing about what was asked
     """
     if 200 <= status < 300:
         return None
-    told = f" ({said})" if said else ""
+    told = f" ({said})" if said else " (a page)" if page else ""
     text = f"{provider} answered {status} for {what}{told}"
     wait = parse_retry_after(retry_after, now)
     if status == 429 or (status == 503 and wait is not None):
         return RateLimited(f"{text}; it wants fewer requests", wait)
     if status in TRANSIENT_STATUSES or status > 524:
         return ProviderUnavailable(f"{text}; try again")
+    if page and 400 <= status < 500 and status != PROXY_WANTS_CREDENTIALS:
+        return MalformedAnswer(
+            f"{provider} answered {status} for {what} with a page instead of its own words; try "
+            f"again, and check data.providers.{provider}.base_url if it stays so"
+        )
     if (reason := STOPPING_STATUSES.get(status)) is not None:
         return ProviderStopped(f"{text}: {reason}; mend it and run again")
-    if 300 <= status < 400:
+    if status in MOVED_STATUSES:
         return ProviderStopped(f"{text}: it moved; mend data.providers.{provider}.base_url")
+    if 300 <= status < 400:
+        return ProviderUnavailable(
+            f"{text}: it sends elsewhere, where nobody follows; try again, and check "
+            f"data.providers.{provider}.base_url if it stays so"
+        )
     return ProviderRefused(f"{text}; it does not have this")
 
 

@@ -6,6 +6,7 @@
 also dividend-adjusted: the bars' convention.
 """
 
+import re
 from collections.abc import Callable
 from datetime import date
 from typing import Any, ClassVar, Final
@@ -23,9 +24,10 @@ from trading.data.providers.answers import (
     require_rows,
     require_sessions,
 )
-from trading.data.providers.client import Answer, KeyPlacement
-from trading.data.providers.failures import quoted
+from trading.data.providers.client import Answer
+from trading.data.providers.failures import QuotaExhausted, quoted
 from trading.data.providers.keys import KeyResolver, require_key
+from trading.data.providers.secrecy import KeyPlacement
 from trading.data.providers.vendor import SymbolProvider, one_symbol, usable
 from trading.data.providers.vendor_bars import VendorBars
 from trading.errors import ProviderError, ProviderRefused, ProviderStopped
@@ -93,13 +95,18 @@ class IexProvider(SymbolProvider):
         """IEX tells errors in plain text or `{"error": ...}`, mostly with the right status."""
 
         def explain(answer: Answer) -> ProviderError | None:
-            said = self.client.redacted(answer.body[:300].decode("utf-8", "replace"))
+            if 200 <= answer.status < 300 and answer.body.lstrip()[:1] in (b"[", b"{"):
+                return None
+            said = self.client.said(answer)
+            told = f"iex refuses {what}: {said}"
             if answer.status == 404 or "unknown symbol" in said.lower():
-                return ProviderRefused(f"iex has nothing of {symbol}: {quoted(said)}")
+                return ProviderRefused(f"iex has nothing of {symbol}: {said}")
+            if answer.status == 402 and re.search(r"quota|credits|messages", said.lower()):
+                return QuotaExhausted(told)
             if answer.status == 403 and "key" not in said.lower():
-                return ProviderRefused(f"iex refuses {what}: {quoted(said)}")
+                return ProviderRefused(told)
             if answer.status in (402, 403):
-                return ProviderStopped(f"iex refuses {what}: {quoted(said)}; mend key or account")
+                return ProviderStopped(f"{told}; mend key or account")
             return None
 
         return explain

@@ -14,7 +14,7 @@ import numpy as np
 
 from trading.config import ProviderName
 from trading.data.providers.answers import as_text, decode_json, require_mapping
-from trading.data.providers.client import Answer, KeyPlacement
+from trading.data.providers.client import Answer
 from trading.data.providers.failures import MalformedAnswer, quoted
 from trading.data.providers.keys import KeyResolver, require_key
 from trading.data.providers.polygon_answers import (
@@ -29,6 +29,7 @@ from trading.data.providers.polygon_answers import (
     split_adjusted,
     to_polygon,
 )
+from trading.data.providers.secrecy import KeyPlacement
 from trading.data.providers.vendor import FundamentalsResult, NetworkProvider, usable
 from trading.data.providers.vendor_bars import VendorBars, concat_vendor_bars
 from trading.errors import ProviderError, ProviderRefused, ProviderStopped
@@ -102,7 +103,7 @@ class PolygonProvider(NetworkProvider):
         async def one(symbol: str) -> FundamentalData:
             what = f"the details of {symbol}"
             return await self.client.get(
-                f"/v3/reference/tickers/{quote(symbol, safe='')}",
+                f"/v3/reference/tickers/{quote(to_polygon(symbol), safe='')}",
                 {},
                 lambda answer: read_details(
                     decode_json(answer, self.name, what), symbol, self.client.clock.now().date()

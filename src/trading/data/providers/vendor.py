@@ -13,12 +13,13 @@ from trading.config import ProviderName, Settings
 from trading.data.parsing import SYMBOL
 from trading.data.providers.answers import WRONG_DAY_SHARE, malformed
 from trading.data.providers.base import FetchResult
-from trading.data.providers.client import KeyPlacement, ProviderClient
+from trading.data.providers.client import ProviderClient
 from trading.data.providers.clock import Clock
 from trading.data.providers.failures import QuotaExhausted, malformed_symbol, may_pass
 from trading.data.providers.gaps import missing_bars
 from trading.data.providers.keys import KeyResolver, environment_keys
 from trading.data.providers.plans import base_url_of, plan_of
+from trading.data.providers.secrecy import KeyPlacement
 from trading.data.providers.vendor_bars import (
     VendorBars,
     concat_vendor_bars,

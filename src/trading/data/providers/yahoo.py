@@ -4,9 +4,12 @@ Yahoo publishes no documentation; this is the service as its own pages use it. P
 are split-adjusted, `adjclose` is also dividend-adjusted: the bars' convention.
 """
 
+import asyncio
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
+from functools import cached_property
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -24,17 +27,20 @@ from trading.data.providers.answers import (
     require_mapping,
     require_sessions,
 )
-from trading.data.providers.client import Answer, KeyPlacement
+from trading.data.providers.client import Answer
 from trading.data.providers.failures import MalformedAnswer, quoted
 from trading.data.providers.keys import KeyResolver
+from trading.data.providers.secrecy import KeyPlacement
 from trading.data.providers.vendor import SymbolProvider, one_symbol, usable
-from trading.data.providers.vendor_bars import VendorBars
-from trading.errors import ProviderError, ProviderRefused
+from trading.data.providers.vendor_bars import BoolArray, VendorBars
+from trading.errors import ProviderError, ProviderRefused, ProviderUnavailable
 from trading.market.bars import CorporateAction, CorporateActionType, FundamentalData
-from trading.market.panel import SessionArray
+from trading.market.panel import FloatArray, SessionArray
 
 ZONE: Final = "America/New_York"
 MODULES: Final = "assetProfile,defaultKeyStatistics,price,summaryDetail"
+# Codes of errors that are the service's own trouble, told with any status.
+PASSING_CODE: Final = re.compile(r"internal|unavailable|timeout|timed out|too many|gateway")
 NOT_FOUND_STATUSES: Final = frozenset({400, 404, 422})
 
 
@@ -47,6 +53,10 @@ class YahooProvider(SymbolProvider):
 
     vendor: ClassVar[ProviderName] = "yahoo"
     _crumb: str | None = None
+
+    @cached_property
+    def _fetching(self) -> asyncio.Lock:
+        return asyncio.Lock()
 
     @classmethod
     def _placement(cls, keys: KeyResolver) -> KeyPlacement | None:  # noqa: ARG003
@@ -77,12 +87,14 @@ class YahooProvider(SymbolProvider):
         )
 
     async def _fundamentals(self, symbol: str) -> FundamentalData:
+        """Ask with the crumb that is held; one that is wanted or out of date is fetched once."""
+        used = self._crumb
         try:
             return await self._quote_summary(symbol)
         except _CrumbWanted:
-            if self._crumb is not None:
-                raise
-        self._crumb = await self._fetch_crumb()
+            async with self._fetching:
+                if self._crumb == used:
+                    self._crumb = await self._fetch_crumb()
         return await self._quote_summary(symbol)
 
     async def _quote_summary(self, symbol: str) -> FundamentalData:
@@ -94,7 +106,7 @@ class YahooProvider(SymbolProvider):
             {"modules": MODULES} | crumb,
             lambda answer: read_quote_summary(decode_json(answer, self.name, what), symbol, today),
             what=what,
-            explain=_explain("quoteSummary", symbol, what, crumbless=not crumb),
+            explain=_explain("quoteSummary", symbol, what, with_crumb=True),
         )
 
     async def _fetch_crumb(self) -> str:
@@ -113,25 +125,33 @@ def to_yahoo(symbol: str) -> str:
 
 
 def _explain(
-    root: str, symbol: str, what: str, *, crumbless: bool = False
+    root: str, symbol: str, what: str, *, with_crumb: bool = False
 ) -> Callable[[Answer], ProviderError | None]:
     """Yahoo tells unknown symbols and empty spans by an error object, with 404, 400 or 422."""
 
     def explain(answer: Answer) -> ProviderError | None:
-        if answer.status == 401 and crumbless:
-            return _CrumbWanted(f"yahoo wants a crumb for {what}")
+        if answer.status == 401 and with_crumb:
+            return _CrumbWanted(f"yahoo wants a crumb, or a newer one, for {what}")
         if answer.status not in NOT_FOUND_STATUSES:
             return None
-        said = "no data"
+        told: Mapping[str, Any] = {}
         with suppress(MalformedAnswer):
             content = decode_json(answer, "yahoo", what)
             inner = content.get(root) if isinstance(content, dict) else None
             error = inner.get("error") if isinstance(inner, dict) else None
-            if isinstance(error, dict):
-                said = as_text(error.get("description")) or said
-        return ProviderRefused(f"yahoo has nothing of {symbol}: {quoted(said)}")
+            told = error if isinstance(error, dict) else {}
+        return _refusal(told, symbol)
 
     return explain
+
+
+def _refusal(error: Mapping[str, Any], symbol: str) -> ProviderError:
+    """Return the named error of Yahoo's error object: it does not have it, or cannot tell now."""
+    code, said = as_text(error.get("code")) or "", as_text(error.get("description"))
+    told = f"yahoo has nothing of {symbol}: {quoted(said or code or 'no data')}"
+    if PASSING_CODE.search(code.lower()):
+        return ProviderUnavailable(f"{told} ({quoted(code)}); try again")
+    return ProviderRefused(told)
 
 
 def read_chart(body: Any, symbol: str, sessions: SessionArray) -> VendorBars:
@@ -167,7 +187,7 @@ def read_chart(body: Any, symbol: str, sessions: SessionArray) -> VendorBars:
         values[field] = _column(holder, field, len(days), what)
     values["adjusted_close"] = _column(adjusted, "adjclose", len(days), what)
     traded = ~np.isnan(np.stack([values[name] for name in ("open", "high", "low", "close")]))
-    kept = traded.any(axis=0)
+    kept = traded.any(axis=0) & ~_live_row(as_numbers(stamps), days, values["close"], meta)
     if not kept.any():
         raise ProviderRefused(f"yahoo has no bar of {symbol} in that time")
     require_sessions(days[kept], sessions, "yahoo", what)
@@ -209,8 +229,7 @@ def _result(body: Any, root: str, symbol: str, what: str) -> Mapping[str, Any]:
     content = require_mapping(require_mapping(body, "yahoo", what).get(root), "yahoo", what)
     results, error = content.get("result"), content.get("error")
     if isinstance(error, dict):
-        said = as_text(error.get("description")) or "no reason"
-        raise ProviderRefused(f"yahoo has nothing of {symbol}: {quoted(said)}")
+        raise _refusal(error, symbol)
     if not isinstance(results, list) or len(results) != 1:
         raise malformed("yahoo", what, "one result was expected")
     return require_mapping(results[0], "yahoo", what)
@@ -232,6 +251,20 @@ def _column(holder: Mapping[str, Any], name: str, length: int, what: str) -> Any
     return as_numbers(values)
 
 
+def _live_row(
+    stamps: FloatArray, days: SessionArray, close: FloatArray, meta: Mapping[str, Any]
+) -> BoolArray:
+    """Return `(n,)`: whether a row is the latest quote, beside the bar of the same day.
+
+    Until it has settled a session, Yahoo may send its last trade as a row of its own, stamped with
+    the time of that trade, after the daily bar.
+    """
+    live = np.zeros(len(days), dtype=bool)
+    if len(days) > 1 and days[-1] == days[-2] and not np.isnan(close[-2]):
+        live[-1] = stamps[-1] == as_number(meta.get("regularMarketTime")) != stamps[-2]
+    return live
+
+
 def _events(symbol: str, events: Any) -> list[CorporateAction]:
     held = events if isinstance(events, dict) else {}
     found = []
@@ -240,17 +273,25 @@ def _events(symbol: str, events: Any) -> list[CorporateAction]:
         (CorporateActionType.SPLIT, "splits"),
     ):
         group = held.get(name)
-        for event in group.values() if isinstance(group, dict) else ():
+        for stamp, event in group.items() if isinstance(group, dict) else ():
             if not isinstance(event, dict):
                 continue
-            day = local_days(as_numbers([event.get("date")]), ZONE)[0]
+            day = local_days(as_numbers([event.get("date", stamp)]), ZONE)[0]
             value = as_number(event.get("amount"))
             if kind is CorporateActionType.SPLIT:
-                new, old = as_number(event.get("numerator")), as_number(event.get("denominator"))
-                value = new / old if old > 0 else float("nan")
+                value = _split_ratio(event)
             if not np.isnat(day) and 1e-6 < value < 1e6:
                 found.append(CorporateAction(symbol, day.astype(object), kind, float(value)))
     return found
+
+
+def _split_ratio(event: Mapping[str, Any]) -> float:
+    """Return new shares per old one, told as two numbers or as text (`4:1`, `4/1`), else NaN."""
+    told = as_text(event.get("splitRatio")) or ""
+    new, old = (as_number(part) for part in [*re.split(r"[:/]", told), "", ""][:2])
+    if "numerator" in event or "denominator" in event:
+        new, old = as_number(event.get("numerator")), as_number(event.get("denominator"))
+    return new / old if old > 0 else float("nan")
 
 
 def _raw(value: Any) -> float | None:
