@@ -1,6 +1,12 @@
 """Sessions from a provider, through pipeline and repairs, into the lake: the one way there is."""
 
-from trading.data.intake.chain import BLOCK_SESSIONS, answers_by_symbol
+from trading.data.intake.chain import BLOCK_SESSIONS, answers_by_symbol, block_sessions
+from trading.data.intake.inspection import (
+    inspect_sessions,
+    quality_page_key,
+    quality_report_key,
+    session_page,
+)
 from trading.data.intake.intake import Intake
 from trading.data.intake.opening import open_intake, open_providers, recent_symbols
 from trading.data.intake.outcome import (
@@ -22,9 +28,14 @@ __all__ = [
     "SessionStatus",
     "ToDo",
     "answers_by_symbol",
+    "block_sessions",
+    "inspect_sessions",
     "open_intake",
     "open_providers",
+    "quality_page_key",
+    "quality_report_key",
     "read_record",
     "recent_symbols",
+    "session_page",
     "sessions_to_do",
 ]

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Protocol
 
 from trading.config import Settings
-from trading.data.intake.kept import KeptAnswers, KeptAnswersAndActions, Parts
+from trading.data.intake.kept import ActionsOnce, KeptAnswers, KeptAnswersAndActions, Parts
 from trading.data.intake.pulse import Pulse
 from trading.data.lake import Lake
 from trading.data.providers.base import DataProvider, FetchResult
@@ -16,8 +16,10 @@ from trading.data.providers.vendor import NetworkProvider, SymbolProvider
 from trading.data.store.base import ObjectStore
 from trading.market.bars import CorporateActionType
 
-# Sessions that are asked and stored together where one answer is a session.
+# Sessions that are asked and stored together where one answer is a session, at most.
 BLOCK_SESSIONS = 21
+# A slow plan's blocks are no longer than this: whoever stops a run loses no more.
+BLOCK_MINUTES = 0.25
 # Parts hold twice as many symbols as are asked at once, so that the limits stay in use.
 PART_ROUNDS = 2
 SMALLEST_PART = 8
@@ -34,8 +36,8 @@ class Asking(Protocol):
     pulse: Pulse
 
     @property
-    def today(self) -> date:
-        """The exchange's date."""
+    def through(self) -> date:
+        """The last session that is over."""
 
     def tell(self, stage: str, done: int, total: int) -> None:
         """Report the progress."""
@@ -49,6 +51,14 @@ def answers_by_symbol(provider: DataProvider, symbols: int | None, sessions: int
     if symbols is None or not isinstance(provider, NetworkProvider):
         return False
     return isinstance(provider, SymbolProvider) or symbols < sessions
+
+
+def block_sessions(provider: DataProvider) -> int:
+    """Return how many sessions are asked and stored together where one answer is a session."""
+    if not isinstance(provider, NetworkProvider):
+        return BLOCK_SESSIONS
+    allowed = int(provider.client.plan.per_minute * BLOCK_MINUTES)
+    return min(BLOCK_SESSIONS, max(1, allowed))
 
 
 class Chain:
@@ -72,6 +82,11 @@ class Chain:
         self._count = None if symbols is None else len(symbols)
         self._splits = self._last_splits()
         self._by_symbol = answers_by_symbol(run.providers[0], self._count, len(sessions))
+        self._actions = {
+            p.name: ActionsOnce(p, sessions[0], sessions[-1])
+            for p in run.providers
+            if isinstance(p, TellsActions)
+        }
         self._parts: list[Parts] = []
         self._all_parts: list[Parts] = []
         self._opened: tuple[date, date] | None = None
@@ -79,9 +94,14 @@ class Chain:
         self._kept: list[KeptAnswers] = []
 
     @property
-    def asked_on(self) -> date:
-        """The earliest day on which an answer in use was asked."""
-        return min((parts.oldest for parts in self._parts), default=self._run.today)
+    def by_symbol(self) -> bool:
+        """Whether an answer is a symbol's history, told under the symbol of today."""
+        return self._by_symbol
+
+    @property
+    def through(self) -> date:
+        """The earliest session through which the answers in use are adjusted."""
+        return min((parts.oldest for parts in self._parts), default=self._run.through)
 
     def blocks(self) -> Iterator[tuple[date, ...]]:
         """Yield the sessions that are asked and stored together."""
@@ -89,8 +109,15 @@ class Chain:
             for _, days in groupby(self._sessions, key=lambda day: day.year):
                 yield tuple(days)
             return
-        for spot in range(0, len(self._sessions), BLOCK_SESSIONS):
-            yield self._sessions[spot : spot + BLOCK_SESSIONS]
+        size = block_sessions(self._run.providers[0])
+        for spot in range(0, len(self._sessions), size):
+            yield self._sessions[spot : spot + size]
+
+    async def again(self, symbols: Sequence[str], session: date) -> FetchResult:
+        """Return the bars of one session anew, whatever is kept of it."""
+        run = self._run
+        source = FallbackProvider(run.providers, run.settings, clock=run.clock)
+        return await source.fetch(symbols, session, session)
 
     async def fetch(self, symbols: Sequence[str] | None, sessions: Sequence[date]) -> FetchResult:
         """Return the answer about one block. Raises `DataError` when nobody has anything."""
@@ -119,12 +146,12 @@ class Chain:
 
     def _keeping(self, provider: DataProvider, first: date, last: date) -> KeptAnswers:
         run = self._run
-        parts = Parts(run.store, provider.name, first, last, run.today, self._splits)
+        parts = Parts(run.store, provider.name, first, last, run.through, self._splits)
         parts.load()
         self._parts.append(parts)
         self._all_parts.append(parts)
         kind = KeptAnswersAndActions if isinstance(provider, TellsActions) else KeptAnswers
-        return kind(
+        kept = kind(
             provider,
             parts,
             chunk=self._chunk(provider),
@@ -132,6 +159,9 @@ class Chain:
             exchange=run.settings.data.exchange,
             told=lambda name, done, total: run.tell(f"asking {name}", done, total),
         )
+        if isinstance(kept, KeptAnswersAndActions):
+            kept.told_actions = self._actions[provider.name]
+        return kept
 
     def _chunk(self, provider: DataProvider) -> int:
         """Return how many symbols a part holds: all where one answer has the whole market."""

@@ -32,11 +32,11 @@ def finish_chosen(store: ObjectStore, lake: Lake, *, simulated: bool) -> tuple[d
             store.delete(key)
             continue
         try:
-            body = store.get(key).body
+            chosen = _decoded(store.get(key).body, session)
         except NotFoundError:
             # Its writer is alive, and has finished.
             continue
-        _store_chosen(store, lake, session, body, simulated=simulated)
+        _store_chosen(store, lake, *chosen, simulated=simulated)
         finished.append(session)
     return tuple(finished)
 
@@ -47,19 +47,21 @@ def commit_session(
     judged: JudgedSession,
     *,
     whole: bool,
-    asked_on: date,
+    through: date,
+    by_symbol: bool,
     alerts: tuple[str, ...],
     simulated: bool,
 ) -> SessionRecord:
     """Store a session's bars, actions, verdict and record; return the record as it then stands.
 
-    `whole`: the bars are all that there is of the session; else they complete what is held. A
+    `whole`: the bars are all that there is of the session; else they complete what is held.
+    `by_symbol`: they were asked under the symbols of `through`, not under those of the session. A
     session that fails is quarantined, one that passes is served. What another writer chose in
     the meantime is stored instead.
     """
     record, _ = read_record(store, judged.session)
-    after = _next_record(record, judged, whole, asked_on, alerts)
-    answer = Answered(None, judged.session, judged.session, asked_on, judged.result)
+    after = _next_record(record, judged, whole, through, alerts)
+    answer = Answered(None, judged.session, judged.session, through, judged.result, by_symbol)
     told = after.to_json()
     body = len(told).to_bytes(LENGTH, "big") + told + answer.to_bytes()
     key = _chosen_key(judged.session, record.rounds)
@@ -67,7 +69,7 @@ def commit_session(
         store.put(key, body, if_absent=True)
     except ConflictError:
         try:
-            body = store.get(key).body
+            after, answer = _decoded(store.get(key).body, judged.session)
         except NotFoundError:
             # The other writer has finished the round already.
             return read_record(store, judged.session)[0]
@@ -75,18 +77,28 @@ def commit_session(
     if now.rounds > record.rounds:
         store.delete(key)
         return now
-    return _store_chosen(store, lake, judged.session, body, simulated=simulated)
+    return _store_chosen(store, lake, after, answer, simulated=simulated)
 
 
 def _store_chosen(
-    store: ObjectStore, lake: Lake, session: date, body: bytes, *, simulated: bool
+    store: ObjectStore, lake: Lake, after: SessionRecord, answer: Answered, *, simulated: bool
 ) -> SessionRecord:
-    after, answer = _decoded(body, session)
-    batches = after.batches
+    session, batches = after.session, after.batches
     if len(answer.result.bars):
-        manifest = lake.ingest(answer.result, simulated=simulated, adjusted_through=answer.asked_on)
+        failed = after.verdict == QualityVerdict.FAIL.value
+        manifest = lake.ingest(
+            answer.result,
+            simulated=simulated,
+            adjusted_through=answer.through,
+            present_symbols=answer.by_symbol,
+            quarantined=after.reasons if failed else (),
+        )
         batches = tuple(dict.fromkeys((*batches, manifest.id)))
-        _serve_or_hold(lake, after)
+        if failed:
+            # Bars that came before are committed already: they are held back now.
+            lake.quarantine(session, after.reasons)
+        elif session in lake.quarantined():
+            lake.release(session)
     after = replace(after, batches=batches)
     record, tag = read_record(store, session)
     if record.rounds < after.rounds:
@@ -99,18 +111,11 @@ def _store_chosen(
     return after
 
 
-def _serve_or_hold(lake: Lake, record: SessionRecord) -> None:
-    if record.verdict == QualityVerdict.FAIL.value:
-        lake.quarantine(record.session, record.reasons)
-    elif record.session in lake.quarantined():
-        lake.release(record.session)
-
-
 def _next_record(
     record: SessionRecord,
     judged: JudgedSession,
     whole: bool,
-    asked_on: date,
+    through: date,
     alerts: tuple[str, ...],
 ) -> SessionRecord:
     if whole:
@@ -122,7 +127,7 @@ def _next_record(
     return replace(
         record,
         rounds=record.rounds + 1,
-        asked_on=asked_on,
+        through=through,
         bars=record.bars + len(judged.result.bars),
         sources=sources,
         missing=_still_missing(record.missing, judged.result),

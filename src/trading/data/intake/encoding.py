@@ -26,15 +26,17 @@ class Answered:
     ----------
     symbols : what was asked for, None for every symbol
     first, last : the first and last session asked for
-    asked_on : the day of the asking: vendors adjust prices through it
+    through : the last session that was over when it was asked: vendors adjust through it
     result : what came
+    by_symbol : whether each bar was asked under the symbol of `through`, not of its session
     """
 
     symbols: tuple[str, ...] | None
     first: date
     last: date
-    asked_on: date
+    through: date
     result: FetchResult
+    by_symbol: bool = True
 
     def to_bytes(self) -> bytes:
         """Return the answer as bytes."""
@@ -44,13 +46,14 @@ class Answered:
                 self.symbols,
                 self.first,
                 self.last,
-                self.asked_on,
+                self.through,
                 result.actions,
                 result.report,
                 result.missing,
                 result.disagreements,
                 result.alerts,
                 result.provenance is not None,
+                self.by_symbol,
             )
         )
         provenance = result.bars.iloc[:0] if result.provenance is None else result.provenance
@@ -84,7 +87,7 @@ class Answered:
             provenance if told.has_provenance else None,
             told.alerts,
         )
-        return cls(told.symbols, told.first, told.last, told.asked_on, result)
+        return cls(told.symbols, told.first, told.last, told.through, result, told.by_symbol)
 
 
 @dataclass(frozen=True)
@@ -92,13 +95,14 @@ class _Told:
     symbols: tuple[str, ...] | None
     first: date
     last: date
-    asked_on: date
+    through: date
     actions: tuple[CorporateAction, ...]
     report: IngestReport
     missing: tuple[MissingBars, ...]
     disagreements: tuple[Disagreement, ...]
     alerts: tuple[str, ...]
     has_provenance: bool
+    by_symbol: bool
 
 
 _TOLD: TypeAdapter[_Told] = TypeAdapter(_Told)

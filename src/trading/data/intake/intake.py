@@ -44,6 +44,16 @@ class Intake:
         self._clock: Clock = clock or LoopClock()
 
     @property
+    def providers(self) -> tuple[DataProvider, ...]:
+        """The primary and its backups."""
+        return self._providers
+
+    @property
+    def expected(self) -> tuple[str, ...] | None:
+        """Who is wanted when a run names no symbols, None for whoever comes."""
+        return self._expected
+
+    @property
     def source(self) -> str:
         """Name of the primary provider."""
         return self._providers[0].name

@@ -14,7 +14,7 @@ from trading.data.pipeline import CleanData, DataPipeline, RawData
 from trading.data.providers.base import FetchResult, MissingBars
 from trading.data.quality import QualityReport, QualityVerdict, Severity, check_session
 from trading.data.repairs.record import Repair
-from trading.market.bars import PRICE_COLUMNS, CorporateAction, CorporateActionType
+from trading.market.bars import CorporateAction
 from trading.market.panel import Panel
 
 # Calendar days of stored history that new sessions are judged against.
@@ -43,13 +43,20 @@ class JudgedSession:
 
 
 def judge_sessions(
-    result: FetchResult, lake: Lake, settings: Settings, *, simulated: bool, today: date
+    result: FetchResult,
+    lake: Lake,
+    settings: Settings,
+    *,
+    simulated: bool,
+    through: date,
+    today: date,
 ) -> tuple[list[JudgedSession], tuple[str, ...]]:
     """Return the sessions of an answer, cleaned and judged, and what is told of older ones.
 
     Bars go through the pipeline together with the sessions that the lake holds before them:
     without a history nothing can be proved. Only the new bars are taken from it. A simulated
-    market has no faults to mend and is judged as it is.
+    market has no faults to mend and is judged as it is. `through` is the day through which the
+    source has adjusted the bars, `today` the exchange's date.
 
     Raises `DataError` when the pipeline refuses the rows.
     """
@@ -57,7 +64,10 @@ def judge_sessions(
         return [], ()
     stamps = result.bars["date"]
     first, last = stamps.min().date(), stamps.max().date()
-    context = _context(result, lake, first, last)
+    if simulated:
+        context = lake.bars(None, before=first, start=first - timedelta(days=CONTEXT_DAYS))
+    else:
+        context = _context(result, lake, first, last, through)
     told: tuple[str, ...] = ()
     clean = None
     if not simulated:
@@ -78,19 +88,14 @@ def judge_sessions(
     return judged, told
 
 
-def _context(result: FetchResult, lake: Lake, first: date, last: date) -> pd.DataFrame:
-    """Return the other stored bars up to `last`, on the share basis of the new ones."""
-    after, start = last + timedelta(days=1), first - timedelta(days=CONTEXT_DAYS)
+def _context(
+    result: FetchResult, lake: Lake, first: date, last: date, through: date
+) -> pd.DataFrame:
+    """Return the other stored bars up to `last`, adjusted as the new ones are."""
+    after, start = through + timedelta(days=1), first - timedelta(days=CONTEXT_DAYS)
     bars = lake.bars(None, before=after, start=start)
-    bars = bars[~_cells(bars).isin(_cells(result.bars))].reset_index(drop=True)
-    known = {(a.symbol, a.ex_date) for a in lake.corporate_actions(before=after)}
-    for action in result.actions:
-        news = (action.symbol, action.ex_date) not in known
-        if action.type is CorporateActionType.SPLIT and news and action.value:
-            old = (bars["symbol"] == action.symbol) & (bars["date"] < pd.Timestamp(action.ex_date))
-            bars.loc[old, [*PRICE_COLUMNS, "adjusted_close"]] /= action.value
-            bars.loc[old, "volume"] *= action.value
-    return bars
+    bars = bars[bars["date"] <= pd.Timestamp(last)]
+    return bars[~_cells(bars).isin(_cells(result.bars))].reset_index(drop=True)
 
 
 def _cells(bars: pd.DataFrame) -> pd.MultiIndex:

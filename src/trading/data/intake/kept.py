@@ -40,7 +40,7 @@ class Parts:
     store : the lake's
     provider : whose answers
     first, last : the span
-    today : the day of the run
+    through : the last session that is over: vendors have adjusted their bars through it
     splits : day of the last known split of a symbol: an answer from before it is on another scale
     """
 
@@ -48,10 +48,10 @@ class Parts:
     provider: str
     first: date
     last: date
-    today: date
+    through: date
     splits: Mapping[str, date] = field(default_factory=dict)
     _key_of: dict[str, str] = field(default_factory=dict)
-    _asked_on: set[date] = field(default_factory=set)
+    _through: set[date] = field(default_factory=set)
 
     @property
     def folder(self) -> str:
@@ -60,30 +60,30 @@ class Parts:
 
     @property
     def oldest(self) -> date:
-        """The earliest day on which an answer in use was asked."""
-        return min(self._asked_on, default=self.today)
+        """The earliest session through which an answer in use is adjusted."""
+        return min(self._through, default=self.through)
 
     def load(self) -> None:
         """Find what an earlier run left; what is too old is removed."""
         for key in list(self.store.keys(self.folder)):
-            asked_on = date.fromisoformat(key.removeprefix(self.folder).split("/")[0])
-            if asked_on < self.today - timedelta(days=KEPT_DAYS):
+            through = date.fromisoformat(key.removeprefix(self.folder).split("/")[0])
+            if through < self.through - timedelta(days=KEPT_DAYS):
                 self.store.delete(key)
                 continue
             answer = Answered.from_bytes(self.store.get(key).body, key)
             passing = {gap.symbol for gap in answer.result.missing if gap.may_pass}
             for symbol in answer.symbols or ():
-                if symbol not in passing and self.splits.get(symbol, date.min) <= asked_on:
+                if symbol not in passing and self.splits.get(symbol, date.min) <= through:
                     self._key_of[symbol] = key
-                    self._asked_on.add(asked_on)
+                    self._through.add(through)
 
     def keep(self, symbols: Sequence[str], result: FetchResult) -> None:
         """Keep the answer about `symbols`."""
-        answer = Answered(tuple(symbols), self.first, self.last, self.today, result)
+        answer = Answered(tuple(symbols), self.first, self.last, self.through, result)
         name = sha256("\n".join(sorted(symbols)).encode()).hexdigest()[:24]
-        key = f"{self.folder}{self.today}/{name}.part"
+        key = f"{self.folder}{self.through}/{name}.part"
         self.store.put(key, answer.to_bytes())
-        self._asked_on.add(self.today)
+        self._through.add(self.through)
         self._key_of |= dict.fromkeys(symbols, key)
 
     def held(self, symbols: Sequence[str]) -> Iterator[Answered]:
@@ -181,19 +181,37 @@ class KeptAnswers:
         return result
 
 
-class KeptAnswersAndActions(KeptAnswers):
-    """`KeptAnswers` of a provider that tells its corporate actions apart: asked once a span."""
+class ActionsOnce:
+    """The corporate actions of a provider over a span, asked at most once.
 
-    _told_actions: tuple[CorporateAction, ...] | None = None
+    Parameters
+    ----------
+    provider : who is asked
+    first, last : the span
+    """
+
+    def __init__(self, provider: TellsActions, first: date, last: date) -> None:
+        self._provider = provider
+        self._first, self._last = first, last
+        self._told: tuple[CorporateAction, ...] | None = None
+
+    async def between(self, start: date, end: date) -> tuple[CorporateAction, ...]:
+        """Return those with an ex-date from `start` to `end`, both included."""
+        if start < self._first or end > self._last:
+            return await self._provider.actions(start, end)
+        if self._told is None:
+            self._told = await self._provider.actions(self._first, self._last)
+        return tuple(action for action in self._told if start <= action.ex_date <= end)
+
+
+class KeptAnswersAndActions(KeptAnswers):
+    """`KeptAnswers` of a provider that tells its corporate actions apart from its bars."""
+
+    told_actions: ActionsOnce
 
     async def actions(self, start: date, end: date) -> tuple[CorporateAction, ...]:
         """Return the splits and dividends with an ex-date from `start` to `end`, both included."""
-        if not isinstance(self._provider, TellsActions):
-            return ()
-        if self._told_actions is None:
-            first, last = min(self._parts.first, start), max(self._parts.last, end)
-            self._told_actions = await self._provider.actions(first, last)
-        return tuple(action for action in self._told_actions if start <= action.ex_date <= end)
+        return await self.told_actions.between(start, end)
 
 
 def _of_symbols(result: FetchResult, symbols: Sequence[str]) -> FetchResult:

@@ -28,7 +28,7 @@ class SessionRecord:
     session : the day
     rounds : commits so far; each brought new bars or a new list of what is missing
     batches : ids of the raw batches that the commits made, in order
-    asked_on : the day on which the last commit's answers were asked
+    through : the day through which the last commit's bars are adjusted
     bars : bars given so far, and `sources` by provider of the close
     missing : what nobody gave
     verdict, reasons : of the session's quality when it was last committed
@@ -40,7 +40,7 @@ class SessionRecord:
     session: date
     rounds: int = 0
     batches: tuple[str, ...] = ()
-    asked_on: date | None = None
+    through: date | None = None
     bars: int = 0
     sources: Mapping[str, int] = field(default_factory=dict)
     missing: tuple[MissingBars, ...] = ()
@@ -59,7 +59,7 @@ class SessionRecord:
         """Return the record as JSON; the same record gives the same bytes."""
         plain = asdict(self) | {
             "session": self.session.isoformat(),
-            "asked_on": None if self.asked_on is None else self.asked_on.isoformat(),
+            "through": None if self.through is None else self.through.isoformat(),
             "missing": [gap_to_dict(gap) for gap in self.missing],
         }
         return json.dumps(plain, indent=1, sort_keys=True).encode()
@@ -69,12 +69,12 @@ class SessionRecord:
         """Read a record; raises `DataError` when it is not one."""
         try:
             plain = json.loads(body)
-            asked_on = plain["asked_on"]
+            through = plain["through"]
             return cls(
                 **plain
                 | {
                     "session": date.fromisoformat(plain["session"]),
-                    "asked_on": None if asked_on is None else date.fromisoformat(asked_on),
+                    "through": None if through is None else date.fromisoformat(through),
                     "missing": tuple(gap_from_dict(gap) for gap in plain["missing"]),
                 }
                 | {

@@ -20,11 +20,13 @@ from trading.data.intake.outcome import (
 )
 from trading.data.intake.pulse import IntakeStopped, Pulse
 from trading.data.intake.record import SessionRecord
+from trading.data.intake.splits import settle_splits
 from trading.data.intake.todo import ToDo
 from trading.data.lake import Lake
 from trading.data.providers.base import DataProvider, FetchResult, MissingBars
 from trading.data.providers.clock import Clock
 from trading.data.providers.vendor import NetworkProvider
+from trading.data.providers.vendor_bars import finished_sessions
 from trading.data.quality import QualityVerdict
 from trading.data.store.base import ObjectStore
 from trading.errors import DataError, ProviderStopped
@@ -32,6 +34,8 @@ from trading.market.calendar import today as exchange_today
 
 # After this many blocks in a row of which nothing came, the rest is not asked.
 FAILURES_IN_A_ROW = 2
+# No exchange was ever closed for as many days.
+LONGEST_CLOSURE = 30
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ class IntakeRun:
     report: Callable[[IntakeProgress], None] | None
     _outcomes: dict[date, SessionOutcome] = field(default_factory=dict)
     _alerts: list[str] = field(default_factory=list)
+    _records: Mapping[date, SessionRecord] = field(default_factory=dict)
     _total: int = 0
 
     @property
@@ -85,9 +90,18 @@ class IntakeRun:
         """The exchange's date."""
         return exchange_today(self.settings.schedule.timezone, self.clock.now())
 
+    @property
+    def through(self) -> date:
+        """The last session that is over: vendors have adjusted their bars through it."""
+        now, exchange = self.clock.now(), self.settings.data.exchange
+        since = now.date() - timedelta(days=LONGEST_CLOSURE)
+        last: date = finished_sessions(since, now.date(), exchange, now)[-1].astype(object)
+        return last
+
     async def work(self, todo: ToDo) -> None:
         """Ask and store what there is to do; what time does not allow is left."""
         self._total = len(todo.ask)
+        self._records = todo.records
         try:
             if todo.new:
                 await self._group(todo.new, self.symbols, None)
@@ -130,10 +144,12 @@ class IntakeRun:
         failures = 0
         for days in chain.blocks():
             self.pulse.check()
+            block = Block(days, symbols, lacking)
             if failures == FAILURES_IN_A_ROW or chain.stopped is not None:
-                self._fail(days, chain.stopped or "not asked: nothing came of the sessions before")
+                told = "not asked: nothing came of the sessions before"
+                self._nothing(block, chain.stopped or told)
                 continue
-            stored = await self._block(chain, Block(days, symbols, lacking))
+            stored = await self._block(chain, block)
             failures = 0 if stored else failures + 1
         if all(self._outcomes[day].status is not SessionStatus.FAILED for day in sessions):
             chain.clear()
@@ -152,21 +168,28 @@ class IntakeRun:
         except DataError as error:
             if isinstance(error, ProviderStopped):
                 chain.stopped = str(error)
-            self._fail(block.sessions, str(error))
+            self._nothing(block, str(error))
             return False
         wanted = _wanted(answer, block)
+        if not self.simulated:
+            self._alerts += await settle_splits(chain, self.lake, wanted.actions, block.sessions)
         try:
             judged, told = judge_sessions(
-                wanted, self.lake, self.settings, simulated=self.simulated, today=self.today
+                wanted,
+                self.lake,
+                self.settings,
+                simulated=self.simulated,
+                through=chain.through,
+                today=self.today,
             )
         except DataError as error:
-            self._fail(block.sessions, f"refused: {error}")
+            self._nothing(block, f"refused: {error}")
             return False
         self._alerts += told
         if len(block.sessions) > 1:
             first, last = block.sessions[0], block.sessions[-1]
             self._alerts += [f"{first} to {last}: {alert}" for alert in answer.alerts]
-        self._store(block, judged, answer, chain.asked_on)
+        self._store(block, judged, answer, chain)
         return bool(judged)
 
     def _store(
@@ -174,7 +197,7 @@ class IntakeRun:
         block: Block,
         judged: Sequence[JudgedSession],
         answer: FetchResult,
-        asked_on: date,
+        chain: Chain,
     ) -> None:
         alerts = answer.alerts if len(block.sessions) == 1 else ()
         by_day = {each.session: each for each in judged}
@@ -182,14 +205,17 @@ class IntakeRun:
             self.pulse.check()
             each = by_day.get(day)
             if each is None:
-                self._nothing(day, block, answer)
+                gaps = _gaps_of(day, block, answer)
+                reason = gaps[0].reason if gaps else "no provider has a bar of it"
+                self._nothing(replace(block, sessions=(day,)), reason, gaps)
                 continue
             record = commit_session(
                 self.store,
                 self.lake,
                 each,
                 whole=block.lacking is None,
-                asked_on=asked_on,
+                through=chain.through,
+                by_symbol=chain.by_symbol,
                 alerts=alerts,
                 simulated=self.simulated,
             )
@@ -216,30 +242,23 @@ class IntakeRun:
     def _network(self) -> Iterator[NetworkProvider]:
         return (p for p in self.providers if isinstance(p, NetworkProvider))
 
-    def _nothing(self, day: date, block: Block, answer: FetchResult) -> None:
-        """Note a session of which nothing came: a held one lacks what it lacked."""
-        gaps = tuple(
-            replace(gap, first=day, last=day, sessions=1)
-            for gap in answer.missing
-            if gap.first <= day <= gap.last
-            and (block.lacking is None or gap.symbol in block.lacking[day])
-        )
-        if block.lacking is None:
-            self._fail((day,), gaps[0].reason if gaps else "no provider has a bar of it", gaps)
-            return
-        self._outcomes[day] = SessionOutcome(
-            day, SessionStatus.HELD, missing=gaps, alerts=answer.alerts
-        )
-
-    def _fail(
-        self, days: Sequence[date], reason: str, missing: tuple[MissingBars, ...] = ()
-    ) -> None:
-        for day in days:
-            self._outcomes[day] = SessionOutcome(
-                day, SessionStatus.FAILED, missing=missing, reasons=(reason,)
+    def _nothing(self, block: Block, reason: str, missing: tuple[MissingBars, ...] = ()) -> None:
+        """Note sessions of which nothing came: new ones failed, held ones lack what they lacked."""
+        for day in block.sessions:
+            if block.lacking is None:
+                self._outcomes[day] = SessionOutcome(
+                    day, SessionStatus.FAILED, missing=missing, reasons=(reason,)
+                )
+                continue
+            gaps = missing or tuple(
+                MissingBars(symbol, day, day, 1, (), reason) for symbol in block.lacking[day]
             )
-        span = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
-        self._alerts.append(f"{span} could not be fetched: {reason}")
+            held = _held(day, self._records.get(day))
+            self._outcomes[day] = replace(held, missing=gaps)
+        first, last = block.sessions[0], block.sessions[-1]
+        span = f"{first}" if first == last else f"{first} to {last}"
+        what = "could not be fetched" if block.lacking is None else "could not be completed"
+        self._alerts.append(f"{span} {what}: {reason}")
 
     def _without_unlisted(self, outcomes: Sequence[SessionOutcome]) -> Iterator[SessionOutcome]:
         """Count symbols whose first bar came later as not listed yet, instead of as missing."""
@@ -295,6 +314,16 @@ def _outcome(record: SessionRecord) -> SessionOutcome:
         reasons=record.reasons,
         alerts=record.alerts,
         repairs=len(record.repairs),
+    )
+
+
+def _gaps_of(day: date, block: Block, answer: FetchResult) -> tuple[MissingBars, ...]:
+    """Return the gaps of one session that the block asked for."""
+    return tuple(
+        replace(gap, first=day, last=day, sessions=1)
+        for gap in answer.missing
+        if gap.first <= day <= gap.last
+        and (block.lacking is None or gap.symbol in block.lacking[day])
     )
 
 
