@@ -14,6 +14,7 @@ from trading.config import Settings, UniverseSettings
 from trading.errors import DataError
 from trading.features.dataset import FILE, Dataset, build_dataset
 from trading.features.specification import CONTEXT, FEATURE_NAMES
+from trading.market.bars import FIELDS
 from trading.market.panel import Panel
 from trading.universe.constituents import members_for
 from trading.universe.slots import SlotMap, SlotState, allocate
@@ -174,9 +175,7 @@ class TestEligibility:
     def test_every_plain_name_is_eligible(self, plain: Panel) -> None:
         assert self.build(plain)[1].all()
 
-    def test_price_and_value_traded_have_minima(self, plain: Panel) -> None:
-        price = float(np.median(plain.close[-1]))
-        assert (self.build(plain, min_price_usd=price)[1] == (plain.close[-1] >= price)).all()
+    def test_value_traded_has_a_minimum(self, plain: Panel) -> None:
         value = np.median((plain.close * plain.volume)[-21:], axis=0)
         least = float(np.sort(value)[10:12].mean())
         assert (self.build(plain, min_dollar_volume_usd=least)[1] == (value >= least)).all()
@@ -187,6 +186,17 @@ class TestEligibility:
             without_bars(plain, slice(last - 5, last), 0), slice(last - 6, last), 1
         )
         assert self.build(stale)[1][:3].tolist() == [True, False, True]
+
+    def test_bars_without_a_trade_are_not_recent(self, plain: Panel) -> None:
+        volume = plain.volume.copy()
+        volume[-6:, 0] = volume[-5:, 1] = 0.0
+        assert self.build(replace(plain, volume=volume))[1][:3].tolist() == [False, True, True]
+
+    def test_a_split_of_the_past_changes_nothing(self, plain: Panel) -> None:
+        fields = {name: getattr(plain, name).copy() for name in FIELDS}
+        for name, array in fields.items():
+            array[:, 3] *= 1000.0 if name == "volume" else 0.001
+        assert (self.build(replace(plain, **fields))[1] == self.build(plain)[1]).all()
 
     def test_a_name_needs_21_bars(self, plain: Panel) -> None:
         last = len(plain.sessions)

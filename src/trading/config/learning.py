@@ -30,6 +30,9 @@ class TrainingSettings(Section):
     slot_steps: Positive = Field(
         1_200_000, description="Budget of one fit: monthly decisions x slots, docs/learning.md."
     )
+    hyperparameters: dict[Algorithm, dict[str, float]] = Field(
+        {}, description="Overrides by algorithm of what agents/algorithms.py documents."
+    )
     warm_start: bool = Field(True, description="The final fit starts from the champion's weights.")
     max_runtime_seconds: Positive = 6 * 3600
     instance_type: str = "ml.m5.2xlarge"
@@ -51,8 +54,8 @@ class GateSettings(Section):
     """What a challenger must show out of sample to be deployed."""
 
     min_months: Positive = Field(6, description="Least out-of-sample months.")
-    min_sharpe: float = Field(0.3, description="Annualised, net of costs.")
-    max_drawdown: Fraction = 0.40
+    min_sharpe: float = Field(0.0, description="Annualised, net of costs.")
+    max_drawdown: Fraction = 0.50
     min_excess_return: float = Field(0.0, description="Annualised, over each baseline.")
     min_information_coefficient: float = Field(0.0, description="Mean monthly rank correlation.")
     max_confidence_p: Fraction = Field(
@@ -92,7 +95,9 @@ class PortfolioSettings(Section):
     max_participation: float = Field(
         0.10, gt=0, description="Largest purchase, as a share of a day's dollar volume."
     )
-    min_price_usd: float = Field(1.0, ge=0)
+    min_price_usd: float = Field(
+        1.0, ge=0, description="Last close that a name needs to be in the month's ranking."
+    )
     min_dollar_volume_usd: float = Field(
         100_000.0, ge=0, description="Median daily value traded, 21 sessions."
     )

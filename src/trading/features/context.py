@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trading.errors import DataError
-from trading.features.returns import bridged_returns
+from trading.features.returns import STALE, bridged_returns, positive
 from trading.features.specification import CONTEXT, CONTEXT_SPECIFICATION
 from trading.features.windows import at_rows, last_known
 from trading.market.panel import FloatArray, Panel
@@ -21,7 +21,8 @@ Context = npt.NDArray[np.float32]
 Measure = Callable[[FloatArray], float]
 
 RETURN_CAP = 0.5
-STALE = 5
+LIMIT = 25.0
+"""Bound of a scaled number; the wildest months of US equities stay within 10."""
 SESSIONS_PER_YEAR = 252
 
 
@@ -29,8 +30,8 @@ def market_context(panel: Panel, rows: IntArray) -> Context:
     """Return the context at `rows`, `(len(rows), 8)` float32, scaled by fixed constants.
 
     See `specification.CONTEXT_SPECIFICATION`. Only sessions up to each row are looked at. A number
-    that the panel does not hold yet is 0, the centre of its scale. Raises `DataError` for a row
-    outside the panel.
+    that the panel does not hold yet is 0, the centre of its scale; none lies beyond +-25. Raises
+    `DataError` for a row outside the panel.
     """
     rows = np.asarray(rows, dtype=np.int64)
     context = np.zeros((len(rows), len(CONTEXT)), dtype=np.float32)
@@ -43,9 +44,10 @@ def market_context(panel: Panel, rows: IntArray) -> Context:
         )
     known = panel.rows(slice(0, int(rows.max()) + 1))
     market = market_returns(known)
-    price = last_known(np.where(known.adjusted_close > 0, known.adjusted_close, np.nan), STALE)
-    month = price[rows] / at_rows(price, rows, 21) - 1.0
-    volume = np.nansum(dollar_volume(known), axis=1)
+    price = last_known(positive(known.adjusted_close), STALE)
+    with np.errstate(over="ignore", invalid="ignore"):
+        month = price[rows] / at_rows(price, rows, 21) - 1.0
+        volume = np.nansum(dollar_volume(known), axis=1)
     measures = {
         "market_return_1": _each(rows, 1, market, _growth),
         "market_return_21": _each(rows, 21, market, _growth),
@@ -58,6 +60,7 @@ def market_context(panel: Panel, rows: IntArray) -> Context:
     }
     for i, spec in enumerate(CONTEXT_SPECIFICATION):
         scaled = (measures[spec.name] - spec.centre) / spec.scale
+        scaled = np.clip(scaled, -LIMIT, LIMIT)
         context[:, i] = np.where(np.isfinite(scaled), scaled, 0.0)
     return context
 
@@ -73,7 +76,7 @@ def market_returns(panel: Panel) -> FloatArray:
 
 def _each(rows: IntArray, window: int, series: FloatArray, measure: Measure) -> FloatArray:
     """Return `measure` of the `window` values that end at each row; NaN before there are any."""
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(all="ignore"):
         values = [
             measure(series[row + 1 - window : row + 1]) if row + 1 >= window else np.nan
             for row in rows

@@ -3,9 +3,8 @@
 import numpy as np
 
 from trading.config import Settings
-from trading.features.windows import last_known
 from trading.market.panel import FloatArray, Panel
-from trading.universe.liquidity import BoolArray, IntArray, descending, last_bar_rows
+from trading.universe.liquidity import BoolArray, IntArray, descending
 
 
 def eligible_names(
@@ -13,11 +12,11 @@ def eligible_names(
 ) -> BoolArray:
     """Return which names could be held after each row, `(R, N)` bool.
 
-    A name had a bar within `universe.max_stale_sessions`, has `universe.min_history_sessions`
-    bars, its last close and its median value traded reach the minima of `portfolio`, and of the
-    names that pass it is among the `universe.active` most traded, ties by symbol. Prices are
-    split-adjusted as of the end of the panel, so the minimum price judges the past in the shares
-    of that day.
+    A name traded within `universe.max_stale_sessions` (a bar with a price and volume), has
+    `universe.min_history_sessions` bars, its median value traded reaches the minimum of
+    `portfolio`, and of the names that pass it is among the `universe.active` most traded, ties by
+    symbol. A price alone decides nothing: prices are split-adjusted with hindsight, so a name is
+    judged by what it trades, which no split changes.
 
     Parameters
     ----------
@@ -25,15 +24,20 @@ def eligible_names(
     """
     stale = settings.universe.max_stale_sessions
     bars = np.cumsum(~np.isnan(panel.close), axis=0)[rows]
-    recent = rows[:, None] - last_bar_rows(panel)[rows] <= stale
-    price = last_known(panel.close, stale)[rows]
+    recent = rows[:, None] - _last_trades(panel)[rows] <= stale
     symbols = np.array(panel.symbols, dtype=np.str_)
     eligible: BoolArray = np.asarray(
         recent & (bars >= settings.universe.min_history_sessions) & (symbols != "")
     )
-    eligible &= price >= settings.portfolio.min_price_usd
     eligible &= dollar_volume >= settings.portfolio.min_dollar_volume_usd
     for i in range(len(rows)):
         order = descending(np.where(eligible[i], dollar_volume[i], np.nan), symbols)
         eligible[i, order[settings.universe.active :]] = False
     return eligible
+
+
+def _last_trades(panel: Panel) -> IntArray:
+    """Return the row of the last trade at or before each row, `(T, N)`; far back for none."""
+    traded = (panel.close > 0.0) & (panel.close < np.inf) & (panel.volume > 0.0)
+    rows = np.arange(len(panel.sessions), dtype=np.int64)[:, None]
+    return np.maximum.accumulate(np.where(traded, rows, -(2**40)), axis=0)

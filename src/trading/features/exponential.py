@@ -51,14 +51,8 @@ class Remembered:
         first = {field.name: np.zeros(names) for field in fields(cls)}
         return cls(**first | {"price": np.full(names, np.nan)})
 
-    def copy(self) -> "Remembered":
-        """Return a copy, which may go another way."""
-        return Remembered(
-            **{field.name: getattr(self, field.name).copy() for field in fields(self)}
-        )
-
     def of(self, names: IntArray) -> "Remembered":
-        """Return that of some names, nothing for -1."""
+        """Return a copy of that of some names; nothing is known of -1."""
         known = {
             field.name: np.where(names >= 0, getattr(self, field.name)[names], 0.0)
             for field in fields(self)

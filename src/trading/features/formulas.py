@@ -33,7 +33,7 @@ def formulas(block: Block) -> Iterator[tuple[str, FloatArray]]:
     yield "overnight_21", _overnight(block)
     yield "volume_shock", _volume_shock(block)
     traded = block.close * block.volume
-    yield "dollar_volume_21", _log(month_median(traded, block.known(~np.isnan(traded)), 14))
+    yield "dollar_volume_21", _log(month_median(traded, block.known(np.isfinite(traded)), 14))
     yield "amihud_21", _illiquidity(block, traded)
     yield "high_252", _below_high(block)
     yield "new_listing", _new_listing(block)
@@ -77,7 +77,7 @@ def _overnight(block: Block) -> FloatArray:
 
 
 def _volume_shock(block: Block) -> FloatArray:
-    known = block.known(~np.isnan(block.volume))
+    known = block.known(np.isfinite(block.volume))
     shock = trailing_mean(block.volume, known, MONTH, 14)
     shock /= trailing_mean(block.volume, known, HALF_YEAR, 84)
     return _log(shock)

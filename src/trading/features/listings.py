@@ -57,6 +57,15 @@ class Listings:
             self.resumed[columns],
         )
 
+    def of_names(self, names: IntArray) -> "Listings":
+        """Return those of the names with these indices; nothing has happened to -1."""
+        return Listings(
+            np.where(names >= 0, self.listed[names], NEVER),
+            np.where(names >= 0, self.removed[names], NEVER),
+            np.where(names >= 0, self.last_bar[names], UNSEEN),
+            np.where(names >= 0, self.resumed[names], UNSEEN),
+        )
+
     def after(self, bars: BoolArray) -> "Listings":
         """Return what is known after the rows `(T, N)`, counted from the row that follows them."""
         rows = len(bars)

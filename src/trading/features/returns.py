@@ -8,6 +8,7 @@ from trading.market.panel import FloatArray
 STALE = 5
 """Sessions that the last price known stands for a missing one."""
 LONGEST_GAP = 63
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def positive(prices: FloatArray) -> FloatArray:
@@ -22,12 +23,12 @@ def bridged_returns(adjusted_close: FloatArray) -> FloatArray:
     On consecutive bars they are `Panel.returns`. The first bar after a gap of at most 63 sessions
     carries the whole return over the gap, since whoever held the name had it; after a longer gap
     the return is unknown, since a reused ticker would look the same. NaN where there is no bar and
-    where a price is not positive.
+    where a price is not positive, and where single precision could not hold the return.
     """
     price = positive(adjusted_close)
     returns = np.full_like(price, np.nan)
     with np.errstate(over="ignore"):
         np.divide(price[1:], last_known(price, LONGEST_GAP)[:-1], out=returns[1:])
     returns -= 1.0
-    np.copyto(returns, np.nan, where=np.isinf(returns))
+    np.copyto(returns, np.nan, where=returns > LARGEST)
     return returns

@@ -16,12 +16,13 @@ def median_value_traded(panel: Panel) -> FloatArray:
 
     Sessions without a bar are left out; NaN where fewer than 14 are known.
     """
-    traded = dollar_volume(panel)
-    median = np.empty_like(traded)
-    for start in range(0, traded.shape[1], COLUMNS):
-        values = np.ascontiguousarray(traded[:, start : start + COLUMNS])
-        cells = ~np.isnan(values)
-        known = Known(cells, 0 if cells.all() else None)
-        with np.errstate(invalid="ignore"):
+    # Prices or volumes that are infinite, or overflow, are no value.
+    with np.errstate(over="ignore", invalid="ignore"):
+        traded = dollar_volume(panel)
+        median = np.empty_like(traded)
+        for start in range(0, traded.shape[1], COLUMNS):
+            values = np.ascontiguousarray(traded[:, start : start + COLUMNS])
+            cells = np.isfinite(values)
+            known = Known(cells, 0 if cells.all() else None)
             median[:, start : start + COLUMNS] = month_median(values, known, LEAST)
     return median

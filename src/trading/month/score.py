@@ -25,15 +25,17 @@ def market_context(request: ContextRequest, resources: Resources) -> Context:
     dataset = load_dataset(request.prepared, resources)
     portfolio = model_portfolio(stored_before(month.month, resources), dataset, settings)
     excluded = np.isin(dataset.symbols, month.exclude)
+    price = _last_prices(resources.lake, dataset, month)
+    dear_enough = price >= settings.portfolio.min_price_usd
     section = CrossSection(
         symbols=dataset.symbols,
         features=dataset.features[-1],
         context=dataset.context[-1],
-        eligible=dataset.eligible[-1] & dataset.active & ~excluded,
+        eligible=dataset.eligible[-1] & dataset.active & ~excluded & dear_enough,
         held=portfolio.weights,
         dollar_volume=dataset.dollar_volume[-1],
         volatility=dataset.volatility[-1],
-        price=_last_prices(resources.lake, dataset, month),
+        price=price,
         nav=portfolio.nav,
     )
     key = f"{month.folder}/context.npz"
