@@ -26,6 +26,8 @@ MOMENTUM = "momentum_252_21"
 EQUAL_WEIGHT = "equal_weight"
 INDEX = "index"
 BEST_FACTOR = "best_factor"
+MOMENTUM_FACTOR = "momentum"
+FACTOR_BASELINES = (BEST_FACTOR, MOMENTUM_FACTOR)
 MIN_DEFINED_SHARE = 0.5
 
 
@@ -146,7 +148,7 @@ def momentum(dataset: Dataset, folds: Sequence[Fold], settings: Settings) -> Out
     place = [feature.name for feature in FEATURES].index(MOMENTUM)
     scorers = [factor_scorer(dataset, place, 1)] * len(folds)
     label = "Momentum of 12 months without the last"
-    return score_folds(dataset, folds, scorers, settings, name="momentum", label=label)
+    return score_folds(dataset, folds, scorers, settings, name=MOMENTUM_FACTOR, label=label)
 
 
 def choose_factor(table: FloatArray, decisions: IntArray) -> Factor:

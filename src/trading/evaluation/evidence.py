@@ -1,11 +1,13 @@
 """What speaks for a challenger: skill, net alpha, deflated Sharpe ratio, overfitting."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from trading.evaluation.baselines import EQUAL_WEIGHT, FACTOR_BASELINES
 from trading.evaluation.deflation import Trials, deflated_sharpe
 from trading.evaluation.inference import family_p_value
 from trading.evaluation.information import feature_information
@@ -44,6 +46,8 @@ class Evidence(Record):
         trials (Sidak)
     net_alpha, net_alpha_error : annual return, net of costs, beyond such exposures
     net_alpha_p_value : one-sided
+    alpha_over : the same of the difference to a factor's return, by name of the baseline: a factor
+        that is merely paid for illiquidity need not be beaten
     trials : recipes tried on these months, the challenger included
     active_sharpe : annualised, of daily net returns over equal weight
     best_of_trials : annualised, what the best of so many trials without skill would show
@@ -60,6 +64,7 @@ class Evidence(Record):
     net_alpha: float | None = None
     net_alpha_error: float | None = None
     net_alpha_p_value: float | None = None
+    alpha_over: dict[str, float | None] = {}
     trials: int = 1
     active_sharpe: float | None = None
     best_of_trials: float | None = None
@@ -72,7 +77,7 @@ def gather_evidence(
     dataset: Dataset,
     folds: Sequence[Fold],
     challenger: OutOfSample,
-    equal_weight: Track,
+    baselines: Mapping[str, Track],
     *,
     members: Mapping[str, Sequence[Scorer]] | None = None,
     trials: Trials | None = None,
@@ -81,7 +86,8 @@ def gather_evidence(
 
     Parameters
     ----------
-    challenger, equal_weight : over the test months of `folds`
+    challenger : its record over the test months of `folds`
+    baselines : by name, over the same months; `equal_weight` among them
     members : by name, a scorer a fold, of the challenger's members
     trials : how many recipes were tried; default this one alone
     """
@@ -91,7 +97,7 @@ def gather_evidence(
     scores = scores_on(dataset, challenger)
     skill = neutral_skill(scores, outcomes)
     alpha = net_alpha(challenger.track, dataset, indices, outcomes)
-    active = challenger.track.net_returns - equal_weight.net_returns
+    active = challenger.track.net_returns - baselines[EQUAL_WEIGHT].net_returns
     deflated = deflated_sharpe(active, tried)
     rivals = candidate_information(dataset, folds, outcomes, members or {})
     own = neutral_information(scores, outcomes)
@@ -104,6 +110,13 @@ def gather_evidence(
         net_alpha=annual(alpha),
         net_alpha_error=annual(alpha, error=True),
         net_alpha_p_value=alpha.p_value if alpha else None,
+        alpha_over={
+            name: annual(
+                net_alpha(_difference(challenger.track, track), dataset, indices, outcomes)
+            )
+            for name, track in baselines.items()
+            if name in FACTOR_BASELINES
+        },
         trials=tried.count,
         active_sharpe=deflated.sharpe if deflated else None,
         best_of_trials=deflated.threshold if deflated else None,
@@ -141,6 +154,10 @@ def scores_on(dataset: Dataset, record: OutOfSample) -> FloatArray:
     at = np.array([column.get(symbol, -1) if symbol else -1 for symbol in dataset.symbols])
     rows = [record.history.months.index(month) for month in record.track.months]
     return np.where(at >= 0, record.history.scores[rows][:, at], np.nan)
+
+
+def _difference(track: Track, other: Track) -> Track:
+    return replace(track, net_returns=track.net_returns - other.net_returns)
 
 
 def _member_scores(

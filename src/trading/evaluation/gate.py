@@ -129,7 +129,12 @@ def judge(
     for name, track in baselines.items():
         figures[name] = figures_of(track, against=challenger, samples=settings.bootstrap_samples)
     checks = [*_own_checks(figures[CANDIDATE], settings)]
-    checks += [_excess_check(name, figures[name], settings) for name in baselines]
+    judged_apart = evidence.alpha_over if evidence is not None else {}
+    checks += [
+        _excess_check(name, figures[name], settings)
+        for name in baselines
+        if name not in judged_apart
+    ]
     checks.append(_confidence_check(figures[EQUAL_WEIGHT], settings))
     if evidence is not None:
         checks += _evidence_checks(evidence, settings)
@@ -256,7 +261,19 @@ def _confidence_check(found: Figures, settings: GateSettings) -> Check:
 
 def _evidence_checks(found: Evidence, settings: GateSettings) -> list[Check]:
     tries = f"{found.trials} trial{'s' if found.trials > 1 else ''}"
+    over = [
+        _at_least(
+            f"alpha_over.{name}",
+            value,
+            settings.min_excess_return,
+            f"annual net return over {name.replace('_', ' ')} beyond constant beta, size and "
+            "illiquidity",
+            "{:+.1%}",
+        )
+        for name, value in found.alpha_over.items()
+    ]
     return [
+        *over,
         _at_most(
             "skill",
             found.skill_p_value_family,

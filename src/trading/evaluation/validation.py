@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from trading.config import Settings
-from trading.evaluation.baselines import EQUAL_WEIGHT, Benchmark, baseline_tracks
+from trading.evaluation.baselines import Benchmark, baseline_tracks
 from trading.evaluation.deflation import Trials
 from trading.evaluation.evidence import gather_evidence
 from trading.evaluation.gate import Verdict, judge
@@ -70,7 +70,7 @@ def validate(
         paired = again.track if again is not None else None
     track = rival.track if rival is not None else None
     evidence = gather_evidence(
-        dataset, folds, challenger, baselines[EQUAL_WEIGHT], members=members, trials=trials
+        dataset, folds, challenger, baselines, members=members, trials=trials
     )
     verdict = judge(
         challenger.track, baselines, track, settings.gate, paired=paired, evidence=evidence
