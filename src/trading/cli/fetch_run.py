@@ -42,6 +42,7 @@ from trading.errors import ConfigurationError
 
 INTERRUPTED = 130
 PACE = "provider-pace.json"
+PROVIDERS = (*NETWORK_PROVIDERS, "simulated")
 # Calendar days that contain a session that is over, whatever the holidays.
 RECENT_DAYS = 20
 TO_COME = (SessionStatus.FAILED, SessionStatus.QUARANTINED, SessionStatus.LEFT)
@@ -67,14 +68,19 @@ class FetchOptions:
         """Return the configuration with what the options change; raises `ConfigurationError`."""
         assigned = read_assignments(self.sets, "--set")
         if self.provider is not None:
+            if self.provider not in PROVIDERS:
+                raise ConfigurationError(
+                    f"--provider {self.provider!r} is unknown; expected one of "
+                    f"{', '.join(PROVIDERS)}"
+                )
             assigned["data.provider"] = self.provider
         if self.exchange is not None:
             assigned["data.exchange"] = self.exchange
         settings = load_settings(overrides=nested(assigned))
-        if settings.data.provider == "files":
+        if settings.data.provider not in PROVIDERS:
             raise ConfigurationError(
-                "files are brought in by `trading month --bars FILE...`; expected a provider: "
-                f"simulated, {', '.join(NETWORK_PROVIDERS)}"
+                "data.provider is 'files', which are brought in by `trading month --bars FILE...`; "
+                f"choose another with --provider: {', '.join(PROVIDERS)}"
             )
         return settings
 
@@ -142,11 +148,13 @@ def run_fetch(options: FetchOptions, session: date | None) -> int:
 
 
 def _job(options: FetchOptions, settings: Settings, first: date, last: date, now: datetime) -> Job:
-    lake = choose_lake(options.home, options.lake, simulated=settings.data.provider == "simulated")
+    simulated = settings.data.provider == "simulated"
+    lake = choose_lake(options.home, options.lake, simulated=simulated)
+    named = bool(options.symbols) or options.symbols_file is not None
     which = which_symbols(
         options.symbols,
         options.symbols_file,
-        whole_market=options.whole_market or settings.data.provider == "simulated",
+        whole_market=options.whole_market or (simulated and not named),
         home=lake.home,
         first=first,
         last=last,

@@ -22,6 +22,7 @@ from trading.data.intake import (
     sessions_to_do,
 )
 from trading.data.intake.outcome import STORED
+from trading.data.lake import Lake
 from trading.data.store.base import ObjectStore
 from trading.errors import DataError
 
@@ -57,8 +58,10 @@ def plan_span(
     now : UTC
     pace, free_bytes : see `plan_backfill`
 
-    Raises `ConfigurationError` for days, a plan or an address that cannot be.
+    Raises `ConfigurationError` for days, a plan or an address that cannot be, and `DataError` when
+    the lake holds another kind of market.
     """
+    _refuse_mixing(store, settings)
     sessions, _ = requested_sessions(first, last, settings.data.exchange)
     todo = sessions_to_do(store, sessions, symbols, settings, now=now)
     asked = None
@@ -79,6 +82,16 @@ def plan_span(
         pace=pace,
         free_bytes=free_bytes,
     )
+
+
+def _refuse_mixing(store: ObjectStore, settings: Settings) -> None:
+    held = Lake(store).source()
+    if held is not None and held.simulated != (settings.data.provider == "simulated"):
+        kind = "simulated" if held.simulated else "real"
+        raise DataError(
+            f"{store.uri} holds {kind} bars ({held.name}), and those of {settings.data.provider} "
+            "would mix with them; choose another --lake or --home"
+        )
 
 
 def run_plan(
