@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import cached_property
 
 import numpy as np
 
@@ -40,6 +41,10 @@ class Knowledge:
             return known
         return replace(known, told=rename_actions(known.told, known.symbols, known.through))
 
+    @cached_property
+    def _moves(self) -> Moves:
+        return Moves.of(self.told)
+
     @property
     def through(self) -> date:
         """The last day that counts."""
@@ -60,24 +65,21 @@ class Knowledge:
     ) -> list[BarColumns]:
         """Return the bars, under present symbols, on the share basis of `through`.
 
-        `later` are closes of later sessions, where `needs_later` asks for them.
+        `later` are the closes of the sessions behind, up to `closes_until`.
         """
         named = self.under_present_symbols(parts)
         closes = [*named, *self.under_present_symbols(later)]
-        return readjust(named, Moves.of(self.told), self.through, closes=closes)
+        return readjust(named, self._moves, self.through, closes=closes)
 
-    def needs_later(self, parts: Sequence[BarColumns]) -> date | None:
-        """Return the last ex-date whose dividend a source has applied with hindsight, if any.
+    def closes_until(self, parts: Sequence[BarColumns], end: date) -> date:
+        """Return the day up to which closes are needed: `end`, or the last ex-date beyond it.
 
-        To undo it takes the close before it.
+        A dividend after the bars is applied, or undone where the source had applied it with
+        hindsight, by the close before it.
         """
-        bases = [part.basis.max() for part in parts if part.basis is not None and len(part)]
-        if not bases:
-            return None
-        last = max(bases).astype(object)
-        moves = Moves.of(self.told)
-        ex = [np.datetime64(int(day), "D").astype(object) for day in moves.dividends[1]]
-        return max((day for day in ex if self.through < day <= last), default=None)
+        last = max((part.adjusted_through for part in parts if len(part)), default=self.through)
+        ex = (np.datetime64(int(day), "D").astype(object) for day in self._moves.dividends[1])
+        return max((day for day in ex if end <= day <= max(last, self.through)), default=end)
 
     def digest(self, parts: Sequence[BarColumns]) -> str:
         """Return a text that differs whenever the same stored bars are served otherwise.
@@ -89,7 +91,7 @@ class Knowledge:
         renamed = [(x, name) for x, name in self.symbols.renamed(self.through) if x.symbol in seen]
         for listing, name in renamed:
             told.update(f"{listing.symbol} {listing.first} {listing.last} {name}\n".encode())
-        moves = Moves.of(self.told)
+        moves = self._moves
         named = self.under_present_symbols(parts)
         present = {name for part in named for name in part.names}
         effective = [

@@ -13,6 +13,7 @@ CATALOG_KEY = "catalog.json"
 MOST_NAMES = 8
 # Curated years of an earlier layout do not say what their bars are adjusted for.
 LAYOUT = 1
+EVERY_ROW = sys.maxsize
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Catalog:
     sessions: Mapping[str, Session] = field(default_factory=dict)
     pending: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     quarantined: Mapping[str, str] = field(default_factory=dict)
-    told: int = 0
+    told: int = EVERY_ROW
     layout: int = LAYOUT
 
     @property
@@ -127,7 +128,7 @@ class Catalog:
                 sessions={day: Session(**entry) for day, entry in plain["sessions"].items()},
                 pending={y: tuple(keys) for y, keys in plain.get("pending", {}).items()},
                 quarantined=dict(plain.get("quarantined", {})),
-                told=int(plain.get("told", sys.maxsize)),
+                told=int(plain.get("told", EVERY_ROW)),
                 layout=int(plain.get("layout", 0)),
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -30,7 +30,8 @@ import numpy as np
 import pandas as pd
 
 from trading.data.actions.symbols import SymbolMap
-from trading.data.actions.told import ToldAction, tell
+from trading.data.actions.told import ToldAction, in_force, tell
+from trading.data.as_of import Knowledge
 from trading.data.benchmark import Benchmark, load_benchmark, read_benchmark, write_benchmark
 from trading.data.catalog import CATALOG_KEY, LAYOUT, Catalog, LakeSource
 from trading.data.curated import CuratedBars
@@ -161,13 +162,29 @@ class Lake:
         return sessions, symbols, grids[name]
 
     def bars(
-        self, symbols: Sequence[str] | None, *, before: date, start: date | None = None
+        self,
+        symbols: Sequence[str] | None,
+        *,
+        before: date,
+        start: date | None = None,
+        as_of: date | None = None,
     ) -> pd.DataFrame:
-        """Return the bars frame of `symbols` (None: every one) in that time; it may be empty."""
+        """Return the bars frame of `symbols` (None: every one) in that time; it may be empty.
+
+        It is as known on the morning of `as_of`, by default of `before`.
+        """
         catalog, _ = self._catalog()
         if not days_of(catalog.served, before, start):
             return empty_bars()
-        return select_rows(*self._serving.parts(catalog, before, start), symbols).to_bars()
+        parts = self._serving.parts(catalog, before, start, as_of=as_of)
+        return select_rows(*parts, symbols).to_bars()
+
+    def stored_bars(self, symbols: Sequence[str], *, before: date, start: date) -> pd.DataFrame:
+        """Return the bars frame as it was stored, neither adjusted nor renamed since."""
+        parts = self._serving.stored(self._catalog()[0], before, start)
+        if not parts:
+            return empty_bars()
+        return select_rows(parts, str(start), str(before), symbols).to_bars()
 
     def sessions(self) -> SessionArray:
         """Return the sessions served, `(T,) datetime64[D]`, ascending."""
@@ -195,6 +212,15 @@ class Lake:
         They go with `panel(before=before)`: the same symbols, dividends in the same shares.
         """
         return self._serving.actions(self._catalog()[0], before)
+
+    def knowledge(self, before: date) -> Knowledge:
+        """Return the splits and dividends that are known, as of a morning, under stored symbols.
+
+        It adjusts bars that are kept beside the lake's; those of a simulated market need nothing.
+        """
+        catalog, _ = self._catalog()
+        told = () if catalog.simulated else in_force(self._reference.told(catalog.told))
+        return Knowledge(before, told)
 
     def ingest_actions(self, actions: Iterable[CorporateAction], *, adjusted_through: date) -> int:
         """Add corporate actions that came without bars; returns how many tell something new.

@@ -47,7 +47,7 @@ class ReferenceData:
 
         With `count` only the first ones: a lake's catalog says how many are committed.
         """
-        body, _ = self._held(ACTIONS_KEY) if count != 0 else (None, None)
+        body, _ = (None, None) if count == 0 else self._held(ACTIONS_KEY)
         return () if body is None else decode_told(body)[:count]
 
     def tell(self, rows: Iterable[ToldAction]) -> tuple[int, int]:

@@ -41,11 +41,13 @@ class Serving:
         start: date | None,
         fields: tuple[str, ...] = FIELDS,
         judging: date | None = None,
+        as_of: date | None = None,
     ) -> tuple[list[BarColumns], str, str]:
-        """Return the bars of a time as known before `before`, and their first and last session.
+        """Return the bars of a time, and their first and last session.
 
-        A quarantined session is left out unless it is the one that is being judged. Raises
-        `DataError` when there is no bar.
+        They are as known on the morning of `as_of`, by default of `before`. A quarantined session
+        is left out unless it is the one that is being judged. Raises `DataError` when there is no
+        bar.
         """
         hidden = {day for day in catalog.quarantined if day != str(judging)}
         served = {day: held for day, held in catalog.sessions.items() if day not in hidden}
@@ -57,15 +59,19 @@ class Serving:
             )
         if catalog.simulated:
             return self._stored(catalog, days, fields, hidden), min(days), max(days)
-        known = Knowledge.of(self.reference, before, catalog.told)
+        known = Knowledge.of(self.reference, as_of or before, catalog.told)
         derived = "adjusted_close" in fields
         needed = (*fields, "close") if derived and "close" not in fields else fields
         parts = self._stored(catalog, days, needed, hidden)
         later: list[BarColumns] = []
-        if derived and (ex := known.needs_later(parts)):
-            beyond = days_of(served, ex, before)
-            later = self._stored(catalog, beyond, ("close",), hidden) if beyond else []
+        if derived and (beyond := days_of(served, known.closes_until(parts, before), before)):
+            later = self._stored(catalog, beyond, ("close",), hidden)
         return known.applied(parts, later), min(days), max(days)
+
+    def stored(self, catalog: Catalog, before: date, start: date) -> list[BarColumns]:
+        """Return the bars of a time as they were stored, quarantined sessions and all."""
+        days = days_of(catalog.sessions, before, start)
+        return self._stored(catalog, days, FIELDS, ()) if days else []
 
     def data_hash(self, catalog: Catalog, before: date) -> str:
         """Return what identifies the bars served before a day, see `Lake.data_hash`."""

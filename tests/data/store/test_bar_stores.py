@@ -11,9 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.data.store.bars import BarStore, StoreReport, canonical_bars, open_bars
-from trading.data.store.bars.frames import decode_stamped_bars, encode_stamped_bars, lay_over
+from trading.data.store.bars.frames import (
+    decode_stamped_bars,
+    encode_stamped_bars,
+    lay_over,
+    with_basis,
+)
 from trading.errors import DataError, StoreError
-from trading.market.bars import FIELDS, BarInterval, empty_bars
+from trading.market.bars import (
+    FIELDS,
+    BarInterval,
+    CorporateAction,
+    CorporateActionType,
+    empty_bars,
+)
 
 FIRST, LAST = date(2023, 12, 20), date(2024, 1, 12)
 INTERVALS = list(BarInterval)
@@ -92,6 +103,47 @@ def test_a_span_of_stamps_keeps_the_bars_that_begin_in_it(
     low, high = pd.Timestamp("2023-12-28T14:31"), pd.Timestamp("2024-01-03T14:31")
     expected = bars[(bars["date"] >= low) & (bars["date"] <= high)].reset_index(drop=True)
     pd.testing.assert_frame_equal(bar_store.query(None, start, end, interval), expected)
+
+
+@pytest.mark.parametrize("interval", INTERVALS)
+def test_an_action_that_is_stored_adjusts_what_was(
+    bar_store: BarStore, interval: BarInterval
+) -> None:
+    bars = bars_of(interval).assign(adjusted_close=np.nan)
+    split = CorporateAction("S001", date(2024, 1, 3), CorporateActionType.SPLIT, 2.0)
+    paid = CorporateAction("S000", date(2024, 1, 4), CorporateActionType.DIVIDEND, 0.5)
+    bar_store.store(bars, interval, adjusted_through=date.min)
+    as_traded = bar_store.query(None, FIRST, LAST, interval)
+    assert bar_store.store_actions([split, paid], adjusted_through=LAST) == 2
+    assert bar_store.store_actions([split, paid], adjusted_through=LAST) == 0
+    found = bar_store.query(None, FIRST, LAST, interval)
+    before = (bars["symbol"] == "S001") & (bars["date"] < pd.Timestamp(split.ex_date))
+    for name in ("open", "high", "low", "close"):
+        np.testing.assert_allclose(found[name], np.where(before, bars[name] / 2, bars[name]))
+    np.testing.assert_allclose(
+        found["volume"], np.where(before, bars["volume"] * 2, bars["volume"])
+    )
+    paying = bars[(bars["symbol"] == "S000") & (bars["date"] < pd.Timestamp(paid.ex_date))]
+    factor = 1 - 0.5 / paying["close"].iloc[-1]
+    np.testing.assert_allclose(
+        found["adjusted_close"].iloc[: len(paying)], paying["close"] * factor, rtol=1e-12
+    )
+    # A span that ends before knows nothing of it, unless it is asked as of a later day.
+    early = date(2024, 1, 2)
+    short = bar_store.query(None, FIRST, early, interval)
+    known = as_traded[as_traded["date"].dt.date <= early].reset_index(drop=True)
+    pd.testing.assert_frame_equal(short, known)
+    later = bar_store.query(None, FIRST, early, interval, as_of=date(2024, 1, 13))
+    expected = found[found["date"].dt.date <= early].reset_index(drop=True)
+    pd.testing.assert_frame_equal(later, expected, rtol=1e-12)
+    # The same bars again are held already; a source that knew of the split sends others.
+    assert bar_store.store(bars, interval, adjusted_through=date.min).written == 0
+    told = bars[bars["symbol"] == "S001"].reset_index(drop=True)
+    known_split = told["date"] < pd.Timestamp(split.ex_date)
+    told.loc[known_split, ["open", "high", "low", "close"]] /= 2
+    told.loc[known_split, "volume"] *= 2
+    assert bar_store.store(told, interval, adjusted_through=LAST).written == known_split.sum()
+    pd.testing.assert_frame_equal(bar_store.query(None, FIRST, LAST, interval), found, rtol=1e-12)
 
 
 def test_intervals_are_kept_apart(bar_store: BarStore) -> None:
@@ -205,7 +257,8 @@ def test_laying_over_is_what_a_dictionary_would_do(
             }
         )
         made["date"] = made["date"].astype("datetime64[s]")
-        return made.sort_values(["symbol", "date"], ignore_index=True), dict(held)
+        made = made.sort_values(["symbol", "date"], ignore_index=True)
+        return with_basis(made, date(2024, 1, 5)), dict(held)
 
     cut = data.draw(st.integers(0, len(rows)))
     held, old = frame(rows[:cut])

@@ -14,7 +14,7 @@ from trading.data.cache.redis import RedisCache
 from trading.data.store.bars import CachedBars, LakeBars, StoreReport
 from trading.data.store.folder import FolderStore
 from trading.errors import StoreError
-from trading.market.bars import BarInterval
+from trading.market.bars import BarInterval, CorporateAction, CorporateActionType
 
 FIRST, LAST = date(2023, 12, 20), date(2024, 1, 12)
 
@@ -33,12 +33,20 @@ class CountedBars(LakeBars):
         start: date | datetime,
         end: date | datetime,
         interval: BarInterval = BarInterval.DAY,
+        *,
+        as_of: date | None = None,
     ) -> pd.DataFrame:
         self.queries += 1
-        return super().query(symbols, start, end, interval)
+        return super().query(symbols, start, end, interval, as_of=as_of)
 
-    def store(self, bars: pd.DataFrame, interval: BarInterval = BarInterval.DAY) -> StoreReport:
-        done = super().store(bars, interval)
+    def store(
+        self,
+        bars: pd.DataFrame,
+        interval: BarInterval = BarInterval.DAY,
+        *,
+        adjusted_through: date | None = None,
+    ) -> StoreReport:
+        done = super().store(bars, interval, adjusted_through=adjusted_through)
         if self.fails:
             raise StoreError("the answer was lost")
         return done
@@ -98,3 +106,18 @@ def test_without_redis_answers_come_from_the_source_and_never_from_before_a_stor
         pd.testing.assert_frame_equal(store.query(None, FIRST, LAST), changed)
         assert source.queries == before
         cache.close()
+
+
+def test_an_action_outdates_answers_of_every_interval(source: CountedBars) -> None:
+    store = CachedBars(source, MemoryCache())
+    bars = make_bars()
+    store.store(bars, adjusted_through=date.min)
+    before = store.query(["S000"], FIRST, LAST)
+    split = CorporateAction("S000", date(2024, 1, 3), CorporateActionType.SPLIT, 2.0)
+    assert store.store_actions([split], adjusted_through=LAST) == 1
+    after = store.query(["S000"], FIRST, LAST)
+    assert after["close"].iloc[0] == before["close"].iloc[0] / 2
+    # Another morning is another question.
+    early = store.query(["S000"], FIRST, LAST, as_of=date(2024, 1, 3))
+    assert early["close"].iloc[0] == before["close"].iloc[0]
+    pd.testing.assert_frame_equal(store.query(["S000"], FIRST, LAST), after)

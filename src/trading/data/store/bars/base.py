@@ -1,15 +1,15 @@
 """What a store of bars is, and the form in which bars enter and leave every one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
 from trading.errors import DataError
-from trading.market.bars import FIELDS, BarInterval, require_bars
+from trading.market.bars import FIELDS, BarInterval, CorporateAction, require_bars
 
 ONE_MINUTE = np.timedelta64(60, "s")
 ONE_DAY = np.timedelta64(86_400, "s")
@@ -33,17 +33,32 @@ class StoreReport:
 class BarStore(Protocol):
     """Bars by interval; storing is idempotent and all or nothing for each day.
 
+    Bars are kept as they came, with the day through which their source had adjusted them for
+    splits and dividends. An answer is on the share basis of one day, by the actions known then
+    (`trading.data.actions.readjust`), so that an action that is stored adjusts all of history.
+
     `description` says in a few words what it is (`PostgreSQL 15.14, partitioned by year; ...`).
     """
 
     description: str
 
-    def store(self, bars: pd.DataFrame, interval: BarInterval = BarInterval.DAY) -> StoreReport:
+    def store(
+        self,
+        bars: pd.DataFrame,
+        interval: BarInterval = BarInterval.DAY,
+        *,
+        adjusted_through: date | None = None,
+    ) -> StoreReport:
         """Keep bars; a bar replaces the one held of the same symbol and time.
 
-        Raises `DataError` for what `canonical_bars` refuses, `StoreError` when the store fails: no
-        day is then half written, and the same call completes it.
+        `adjusted_through` is the day through which their source had adjusted them, `date.min` for
+        prices as traded; None: the last day of the bars. Raises `DataError` for what
+        `canonical_bars` refuses, `StoreError` when the store fails: no day is then half written,
+        and the same call completes it.
         """
+
+    def store_actions(self, actions: Iterable[CorporateAction], *, adjusted_through: date) -> int:
+        """Keep corporate actions; returns how many are news, see `Lake.ingest_actions`."""
 
     def query(
         self,
@@ -51,11 +66,15 @@ class BarStore(Protocol):
         start: date | datetime,
         end: date | datetime,
         interval: BarInterval = BarInterval.DAY,
+        *,
+        as_of: date | None = None,
     ) -> pd.DataFrame:
         """Return the bars frame of `symbols` (None: every one) from `start` to `end`.
 
         Both ends are included; a date stands for the whole UTC day, a stamp without a zone is UTC.
-        What is not held is not in the frame. Raises `DataError` when `start` is after `end`.
+        What is not held is not in the frame. The bars are as known on the morning of `as_of`; by
+        default on that after `end`, so that nothing later than the span shows. Raises `DataError`
+        when `start` is after `end`.
         """
 
     def close(self) -> None:
@@ -163,3 +182,8 @@ def wanted_symbols(symbols: Sequence[str] | None) -> list[str] | None:
     if isinstance(symbols, str):
         raise DataError(f"symbols is the text {symbols!r}; give a list of symbols")
     return None if symbols is None else sorted(set(symbols))
+
+
+def known_on(end: datetime, as_of: date | None) -> date:
+    """Return the morning that an answer is as of: `as_of`, else the one after `end`."""
+    return as_of or end.date() + timedelta(days=1)

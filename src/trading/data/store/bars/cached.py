@@ -3,15 +3,21 @@
 import hashlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 import pandas as pd
 
 from trading.data.cache import Cache, ReadThrough
-from trading.data.store.bars.base import BarStore, StoreReport, time_span, wanted_symbols
-from trading.data.store.bars.frames import decode_stamped_bars, encode_stamped_bars
-from trading.market.bars import BarInterval
+from trading.data.store.bars.base import (
+    BarStore,
+    StoreReport,
+    known_on,
+    time_span,
+    wanted_symbols,
+)
+from trading.data.store.bars.frames import decode_stamped_bars, encode_stamped_bars, with_basis
+from trading.market.bars import BarInterval, CorporateAction
 
 
 class CachedBars:
@@ -38,15 +44,27 @@ class CachedBars:
         self.description = f"{source.description}, cached"
         self._name = hashlib.sha256(source.description.encode()).hexdigest()[:12]
 
-    def store(self, bars: pd.DataFrame, interval: BarInterval = BarInterval.DAY) -> StoreReport:
+    def store(
+        self,
+        bars: pd.DataFrame,
+        interval: BarInterval = BarInterval.DAY,
+        *,
+        adjusted_through: date | None = None,
+    ) -> StoreReport:
         """Keep bars in the source, see `BarStore.store`, and outdate the answers held."""
         try:
-            return self._source.store(bars, interval)
+            return self._source.store(bars, interval, adjusted_through=adjusted_through)
         finally:
             # Also after a failure: part of the days may have been written.
-            with self._lock:
-                self._owed.add(interval)
-            self._generation(interval)
+            self._outdate(interval)
+
+    def store_actions(self, actions: Iterable[CorporateAction], *, adjusted_through: date) -> int:
+        """Keep actions, see `BarStore.store_actions`; they change answers of every interval."""
+        try:
+            return self._source.store_actions(actions, adjusted_through=adjusted_through)
+        finally:
+            for interval in BarInterval:
+                self._outdate(interval)
 
     def query(
         self,
@@ -54,26 +72,38 @@ class CachedBars:
         start: date | datetime,
         end: date | datetime,
         interval: BarInterval = BarInterval.DAY,
+        *,
+        as_of: date | None = None,
     ) -> pd.DataFrame:
         """Return bars, see `BarStore.query`."""
         wanted = wanted_symbols(symbols)
         first, last = time_span(start, end)
         generation = self._generation(interval)
         if generation is None:
-            return self._source.query(wanted, first, last, interval)
-        question = [wanted, first.isoformat(), last.isoformat()]
+            return self._source.query(wanted, first, last, interval, as_of=as_of)
+        morning = known_on(last, as_of)
+        question = [wanted, first.isoformat(), last.isoformat(), morning.isoformat()]
         digest = hashlib.sha256(json.dumps(question).encode()).hexdigest()
         key = f"bars:{self._name}:{interval.value}:{generation}:{digest}"
         body = self._read_through.get(
             key,
-            lambda: encode_stamped_bars(self._source.query(wanted, first, last, interval)),
+            lambda: encode_stamped_bars(
+                with_basis(
+                    self._source.query(wanted, first, last, interval, as_of=morning), date.min
+                )
+            ),
             self._ttl,
         )
-        return decode_stamped_bars(body, f"{key} of the cache")
+        return decode_stamped_bars(body, f"{key} of the cache").drop(columns="basis")
 
     def close(self) -> None:
         """Close the source."""
         self._source.close()
+
+    def _outdate(self, interval: BarInterval) -> None:
+        with self._lock:
+            self._owed.add(interval)
+        self._generation(interval)
 
     def _generation(self, interval: BarInterval) -> int | None:
         """Return the generation of an interval, None while a raise is owed or unknown."""

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from trading.data.store.bars.base import StoreReport
 from trading.data.store.bars.frames import (
     between,
     decode_stamped_bars,
     encode_stamped_bars,
     lay_over,
+    with_basis,
 )
 from trading.data.store.base import ObjectStore
 from trading.errors import ConflictError, NotFoundError
@@ -37,19 +37,22 @@ class IntradayBars:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    def write(self, bars: pd.DataFrame, interval: BarInterval) -> StoreReport:
-        """Keep canonical bars, one object after the other; a day is in one object whole."""
+    def write(self, bars: pd.DataFrame, interval: BarInterval) -> int:
+        """Keep based bars, one object after the other; returns how many change anything.
+
+        A day is in one object whole.
+        """
         period = _periods(bars, interval)
         written = 0
         for which in np.unique(period):
             rows = bars[period == which].reset_index(drop=True)
             written += self._lay_over(_key(which, interval), rows)
-        return StoreReport(len(bars), written)
+        return written
 
     def read(
         self, wanted: list[str] | None, first: datetime, last: datetime, interval: BarInterval
     ) -> pd.DataFrame:
-        """Return the bars from `first` to `last` (naive UTC, both included)."""
+        """Return the based bars from `first` to `last` (naive UTC, both included)."""
         unit = PERIODS[interval]
         low, high = np.datetime64(first, "s"), np.datetime64(last, "s")
         folder = f"bars/{interval.value}/"
@@ -62,7 +65,7 @@ class IntradayBars:
         ]
         parts = [part for part in parts if len(part)]
         if not parts:
-            return empty_bars()
+            return with_basis(empty_bars(), None)
         found = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
         return found.sort_values(["symbol", "date"], kind="stable", ignore_index=True)
 
@@ -84,7 +87,7 @@ class IntradayBars:
         try:
             held = self._store.get(key)
         except NotFoundError:
-            return empty_bars(), None
+            return with_basis(empty_bars(), None), None
         return decode_stamped_bars(held.body, key), held.etag
 
 

@@ -7,7 +7,7 @@ laid down in the same order (symbol, time), so the calls wait for one another an
 
 import io
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, LiteralString, Self, TypeVar
@@ -17,20 +17,26 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from trading.data.actions.told import in_force, tell
+from trading.data.as_of import Knowledge
+from trading.data.store.bars.adjusted import adjusted_bars
 from trading.data.store.bars.base import (
     StoreReport,
     canonical_bars,
+    known_on,
     time_span,
     wanted_symbols,
 )
+from trading.data.store.bars.frames import with_basis
 from trading.errors import ConfigurationError, StoreError
-from trading.market.bars import FIELDS, BarInterval, empty_bars
+from trading.market.bars import FIELDS, BarInterval, CorporateAction, empty_bars
 
 try:
     import psycopg
     from psycopg import sql
 
     from trading.data.store.bars.migration import Schema, migrate
+    from trading.data.store.bars.postgres_actions import add_actions, read_actions
 except ModuleNotFoundError as error:  # pragma: no cover - the extra is installed in development
     raise ConfigurationError(
         "PostgreSQL needs the package psycopg; install trading with the extra stores"
@@ -95,7 +101,13 @@ class PostgresBars:
         """
         return cls(conninfo, schema)
 
-    def store(self, bars: pd.DataFrame, interval: BarInterval = BarInterval.DAY) -> StoreReport:
+    def store(
+        self,
+        bars: pd.DataFrame,
+        interval: BarInterval = BarInterval.DAY,
+        *,
+        adjusted_through: date | None = None,
+    ) -> StoreReport:
         """Keep bars, see `BarStore.store`; all of the call or nothing."""
         canonical = canonical_bars(bars, interval)
         if canonical.empty:
@@ -104,8 +116,14 @@ class PostgresBars:
         if self.schema.layout == "plain":
             periods = np.unique(canonical["date"].to_numpy().astype(f"datetime64[{table.unit}]"))
             self._run(lambda connection: _make_partitions(connection, table, list(periods)))
-        written = self._run(lambda connection: _lay_over(connection, table, canonical))
+        based = with_basis(canonical, adjusted_through)
+        written = self._run(lambda connection: _lay_over(connection, table, based))
         return StoreReport(len(canonical), written)
+
+    def store_actions(self, actions: Iterable[CorporateAction], *, adjusted_through: date) -> int:
+        """Keep corporate actions, see `BarStore.store_actions`."""
+        told = tell(actions, adjusted_through)
+        return self._run(lambda connection: add_actions(connection, told)) if told else 0
 
     def query(
         self,
@@ -113,9 +131,11 @@ class PostgresBars:
         start: date | datetime,
         end: date | datetime,
         interval: BarInterval = BarInterval.DAY,
+        *,
+        as_of: date | None = None,
     ) -> pd.DataFrame:
         """Return bars, see `BarStore.query`."""
-        return self._read(TABLES[interval].name, symbols, start, end)
+        return self._read(TABLES[interval].name, symbols, start, end, as_of)
 
     def hours_of_minutes(
         self, symbols: Sequence[str] | None, start: date | datetime, end: date | datetime
@@ -124,7 +144,7 @@ class PostgresBars:
 
         A continuous aggregate of TimescaleDB, else a view. The last hour may be unfinished.
         """
-        return self._read(HOURS_OF_MINUTES, symbols, start, end)
+        return self._read(HOURS_OF_MINUTES, symbols, start, end, None)
 
     def close(self) -> None:
         """Close the connection."""
@@ -139,10 +159,17 @@ class PostgresBars:
         symbols: Sequence[str] | None,
         start: date | datetime,
         end: date | datetime,
+        as_of: date | None,
     ) -> pd.DataFrame:
         wanted = wanted_symbols(symbols)
         first, last = time_span(start, end)
-        return self._run(lambda connection: _select(connection, relation, wanted, first, last))
+
+        def read(low: datetime, high: datetime) -> pd.DataFrame:
+            return self._run(lambda connection: _select(connection, relation, wanted, low, high))
+
+        told = self._run(lambda connection: read_actions(connection, wanted))
+        known = Knowledge(known_on(last, as_of), in_force(told))
+        return adjusted_bars(read(first, last), known, last, read)
 
     def _run(self, work: Callable[["psycopg.Connection[Any]"], Answer]) -> Answer:
         """Do `work` on the connection; again after a deadlock or a broken connection.
@@ -228,8 +255,8 @@ def _lay_over(connection: "psycopg.Connection[Any]", table: _Table, bars: pd.Dat
     with connection.transaction():
         connection.execute(
             sql.SQL(
-                'CREATE TEMPORARY TABLE incoming (at timestamptz, symbol text COLLATE "C", {}) '
-                "ON COMMIT DROP"
+                'CREATE TEMPORARY TABLE incoming (at timestamptz, symbol text COLLATE "C", {}, '
+                "basis date) ON COMMIT DROP"
             ).format(typed)
         )
         with connection.cursor().copy("COPY incoming FROM STDIN (FORMAT csv)") as copy:
@@ -237,9 +264,10 @@ def _lay_over(connection: "psycopg.Connection[Any]", table: _Table, bars: pd.Dat
                 copy.write(_to_csv(bars.iloc[left : left + CHUNK_ROWS]))
         done = connection.execute(
             sql.SQL(
-                "INSERT INTO {table} AS held (at, symbol, {columns}) "
-                "SELECT {time}, symbol, {columns} FROM incoming ORDER BY symbol, at "
-                "ON CONFLICT (symbol, at) DO UPDATE SET ({columns}) = ROW({new}) "
+                "INSERT INTO {table} AS held (at, symbol, {columns}, basis) "
+                "SELECT {time}, symbol, {columns}, basis FROM incoming ORDER BY symbol, at "
+                "ON CONFLICT (symbol, at) DO UPDATE "
+                "SET ({columns}, basis) = ROW({new}, excluded.basis) "
                 "WHERE ({old}) IS DISTINCT FROM ({new})"
             ).format(
                 table=sql.Identifier(table.name),
@@ -261,7 +289,8 @@ def _select(
 ) -> pd.DataFrame:
     chosen = sql.SQL("") if wanted is None else sql.SQL(" AND symbol = ANY({})").format(wanted)
     question = sql.SQL(
-        "COPY (SELECT extract(epoch FROM at)::bigint, symbol, {columns} FROM {relation} "
+        "COPY (SELECT extract(epoch FROM at)::bigint, symbol, {columns}, "
+        "coalesce(basis, (at AT TIME ZONE 'UTC')::date) FROM {relation} "
         "WHERE at BETWEEN {first}::timestamptz AND {last}::timestamptz{chosen} "
         "ORDER BY symbol, at) "
         "TO STDOUT (FORMAT csv)"
@@ -285,21 +314,22 @@ def _to_csv(bars: pd.DataFrame) -> bytes:
         stamps.cast(pa.timestamp("s", tz="UTC")),
         pa.array(bars["symbol"], type=pa.large_string()),
         *(pa.array(bars[name].to_numpy(), from_pandas=True) for name in FIELDS),
+        pa.array(bars["basis"].to_numpy().astype("datetime64[D]")),
     ]
     sink = io.BytesIO()
-    table = pa.Table.from_arrays(arrays, names=["at", "symbol", *FIELDS])
+    table = pa.Table.from_arrays(arrays, names=["at", "symbol", *FIELDS, "basis"])
     pa_csv.write_csv(table, sink, pa_csv.WriteOptions(include_header=False))
     return sink.getvalue()
 
 
 def _from_csv(body: bytes) -> pd.DataFrame:
     if not body:
-        return empty_bars()
-    types = {"at": pa.int64(), "symbol": pa.large_string()}
+        return with_basis(empty_bars(), None)
+    types = {"at": pa.int64(), "symbol": pa.large_string(), "basis": pa.date32()}
     types |= {name: pa.float64() for name in FIELDS}
     table = pa_csv.read_csv(
         pa.BufferReader(body),
-        read_options=pa_csv.ReadOptions(column_names=["at", "symbol", *FIELDS]),
+        read_options=pa_csv.ReadOptions(column_names=["at", "symbol", *FIELDS, "basis"]),
         convert_options=pa_csv.ConvertOptions(
             column_types=types, null_values=[""], strings_can_be_null=False
         ),
@@ -307,7 +337,8 @@ def _from_csv(body: bytes) -> pd.DataFrame:
     stamps = table["at"].to_numpy().astype("datetime64[s]")
     symbol = pd.Series(table["symbol"].combine_chunks(), dtype="str")
     values = {name: table[name].to_numpy() for name in FIELDS}
-    return pd.DataFrame({"date": stamps, "symbol": symbol, **values}, copy=False)
+    basis = table["basis"].to_numpy().astype("datetime64[s]")
+    return pd.DataFrame({"date": stamps, "symbol": symbol, **values, "basis": basis}, copy=False)
 
 
 def _first_line(error: Exception) -> str:
