@@ -16,7 +16,12 @@ from trading.data.providers.alpha_vantage import failure_of
 from trading.data.providers.client import ProviderClient
 from trading.data.providers.failures import MalformedAnswer, QuotaExhausted, RateLimited
 from trading.data.providers.plans import Plan
-from trading.errors import ProviderError, ProviderRefused, ProviderStopped
+from trading.errors import (
+    ProviderError,
+    ProviderRefused,
+    ProviderStopped,
+    ProviderUnavailable,
+)
 
 Reply = Callable[[httpx.Request], tuple[Any, int]]
 
@@ -161,7 +166,24 @@ def test_polygon_leaves_out_what_is_no_plain_ticker() -> None:
         ("Thank you for using Alpha Vantage! This is a premium endpoint.", ProviderStopped),
         ("the parameter apikey is invalid or missing. Please claim your free key", ProviderStopped),
         ("The **demo** API key is for demo purposes only.", ProviderStopped),
-        ("Invalid API call. Please retry or visit the documentation", ProviderRefused),
+        (
+            "Invalid API call. Please retry or visit the documentation "
+            "(https://www.alphavantage.co/documentation/) for TIME_SERIES_DAILY_ADJUSTED.",
+            ProviderRefused,
+        ),
+        (
+            "Thank you for using Alpha Vantage! The outputsize=full parameter value is a premium "
+            "feature for the TIME_SERIES_DAILY endpoint. You may subscribe to any of the premium "
+            "plans to instantly unlock all premium features",
+            ProviderStopped,
+        ),
+        (
+            "Thank you for using Alpha Vantage! Please consider spreading out your free API "
+            "requests more sparingly (1 request per second). You may subscribe to any of the "
+            "premium plans to lift the free key rate limit (25 requests per day), raise the "
+            "per-second burst limit, and instantly unlock all premium endpoints",
+            RateLimited,
+        ),
     ],
 )
 def test_alpha_vantage_tells_errors_as_text(text: str, kind: type[ProviderError]) -> None:
@@ -180,6 +202,121 @@ def test_alpha_vantage_stops_asking_when_the_day_is_used_up() -> None:
     with pytest.raises(QuotaExhausted):
         run_virtually(provider.fetch([f"T{n:03d}" for n in range(50)], LAST, LAST))
     assert len(asked) <= 8
+
+
+def test_alpha_vantage_goes_on_after_an_unknown_symbol() -> None:
+    text = (
+        "Invalid API call. Please retry or visit the documentation "
+        "(https://www.alphavantage.co/documentation/) for TIME_SERIES_DAILY_ADJUSTED."
+    )
+    services = Services(small_market(4))
+
+    def reply(request: httpx.Request) -> tuple[Any, int]:
+        query = dict(request.url.params)
+        if query["symbol"] == "T0001":
+            return {"Error Message": text}, 200
+        return services._alpha_vantage("/query", query, "", MORNING_AFTER.date())
+
+    names = ["T0001", "T0002", "T0003"]
+    result = run_virtually(provider_of("alpha_vantage", reply).fetch(names, LAST, LAST))
+    assert sorted(result.bars["symbol"]) == names[1:]
+    assert [gap.symbol for gap in result.missing] == ["T0001"]
+
+
+def test_polygon_details_are_asked_in_its_own_spelling() -> None:
+    asked: list[httpx.Request] = []
+    content = {"status": "OK", "results": {"ticker": "BRK.B", "market_cap": 7.0}}
+    provider = provider_of("polygon", lambda _: (content, 200), asked)
+    found = run_virtually(provider.fundamentals(["BRK-B"]))
+    assert found.data["BRK-B"].market_cap == 7.0
+    assert asked[0].url.path.endswith("/BRK.B")
+
+
+def yahoo_chart(change: Callable[[dict[str, Any]], None], *, status: int = 200) -> Any:
+    """Return a provider whose answers are the market's, changed."""
+    services = Services(small_market(3))
+
+    def reply(request: httpx.Request) -> tuple[Any, int]:
+        path = request.url.path.removeprefix("/yahoo")
+        content, _ = services._yahoo(path, dict(request.url.params), "", MORNING_AFTER.date())
+        change(content["chart"]["result"][0])
+        return content, status
+
+    return provider_of("yahoo", reply)
+
+
+def test_yahoo_sends_its_last_trade_beside_the_bar_of_the_day() -> None:
+    def add_live_row(result: dict[str, Any]) -> None:
+        late = result["timestamp"][-1] + 23_400
+        result["timestamp"].append(late)
+        result["meta"]["regularMarketTime"] = late
+        quotes, adjusted = (result["indicators"][name][0] for name in ("quote", "adjclose"))
+        adjusted["adjclose"] = list(adjusted["adjclose"])
+        for column in (*quotes.values(), *adjusted.values()):
+            column.append(column[-1] * 1.001)
+
+    market = small_market(3)
+    result = run_virtually(yahoo_chart(add_live_row).fetch(["T0001"], date(2024, 6, 24), LAST))
+    assert len(result.bars) == 5
+    assert result.complete
+    assert market.wrong_rows(result.bars).empty
+
+
+@pytest.mark.parametrize(
+    ("event", "ratio"),
+    [
+        ({"numerator": 4, "denominator": 1, "splitRatio": "4:1"}, 4.0),
+        ({"splitRatio": "3:2"}, 1.5),
+        ({"splitRatio": "1/10"}, 0.1),
+        ({"splitRatio": "4"}, None),
+        ({"numerator": 4, "denominator": 0, "splitRatio": "4:1"}, None),
+        ({}, None),
+    ],
+)
+def test_yahoo_tells_splits_as_numbers_or_text(event: dict[str, Any], ratio: float | None) -> None:
+    def add_split(result: dict[str, Any]) -> None:
+        result["events"] = {"splits": {str(result["timestamp"][-1]): event}}
+
+    found = run_virtually(yahoo_chart(add_split).fetch(["T0001"], LAST, LAST)).actions
+    assert [action.value for action in found] == ([] if ratio is None else [ratio])
+    assert all(action.ex_date == LAST for action in found)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("Not Found", ProviderRefused),
+        ("Bad Request", ProviderRefused),
+        ("Internal Server Error", ProviderUnavailable),
+        ("Too Many Requests", ProviderUnavailable),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 404])
+def test_yahoo_tells_its_own_trouble_apart(
+    code: str, status: int, kind: type[ProviderError]
+) -> None:
+    content = {"chart": {"result": None, "error": {"code": code, "description": "words"}}}
+    provider = provider_of("yahoo", lambda _: (content, status))
+    with pytest.raises(kind, match="words"):
+        run_virtually(provider.fetch(["T0001"], LAST, LAST))
+
+
+def test_yahoo_gets_another_crumb_when_the_held_one_is_out_of_date() -> None:
+    asked: list[httpx.Request] = []
+    current = "first"
+
+    def reply(request: httpx.Request) -> tuple[Any, int]:
+        if request.url.path.endswith("/getcrumb"):
+            return current.encode(), 200
+        if request.url.params.get("crumb") != current:
+            return {"finance": {"error": {"code": "Unauthorized"}}}, 401
+        return {"quoteSummary": {"result": [{"price": {"marketCap": 9.0}}], "error": None}}, 200
+
+    provider = provider_of("yahoo", reply, asked)
+    assert not run_virtually(provider.fundamentals(["T0001", "T0002"])).failures
+    current = "second"
+    assert not run_virtually(provider.fundamentals(["T0001", "T0002"])).failures
+    assert sum(request.url.path.endswith("/getcrumb") for request in asked) == 2
 
 
 def test_yahoo_gets_a_crumb_when_the_service_wants_one() -> None:

@@ -20,6 +20,9 @@ ISO_DAY: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 # Stamps beyond the year 2100 or before 1900 are not of a market.
 STAMP_SECONDS: Final = (-2_208_988_800.0, 4_102_444_800.0)
 
+# Objects and arrays of one answer, at most: a market's day has 12,000, 50,000 bars of one share as
+# many, while 16 million brackets would take gigabytes to read.
+MAX_CONTAINERS: Final = 500_000
 # With more than this share of an answer's rows of a wrong day, the whole answer is doubted.
 WRONG_DAY_SHARE: Final = 0.02
 
@@ -32,8 +35,12 @@ def decode_json(answer: Answer, provider: str, what: str) -> Any:
     """Return the JSON of an answer, whatever its content type claims.
 
     Raises `MalformedAnswer` when it is empty, cut off, no JSON, holds NaN or Infinity (which JSON
-    does not have), repeats a key of an object, or nests without end.
+    does not have), repeats a key of an object, nests without end, or has more than
+    `MAX_CONTAINERS` objects and arrays.
     """
+    containers = answer.body.count(b"[") + answer.body.count(b"{")
+    if containers > MAX_CONTAINERS:
+        raise malformed(provider, what, f"it has {containers:,} objects and arrays")
     try:
         return json.loads(answer.body, parse_constant=_no_constant, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:

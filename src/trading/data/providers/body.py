@@ -13,6 +13,7 @@ MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 ACCEPTED_ENCODINGS: Final = "gzip, deflate"
 # zlib's word for: the stream's own header tells gzip from zlib.
 ANY_HEADER: Final = zlib.MAX_WBITS | 32
+BARE: Final = -zlib.MAX_WBITS
 
 
 async def read_body(response: httpx.Response, provider: str, what: str) -> bytes:
@@ -55,26 +56,28 @@ async def _raw(stream: httpx.AsyncByteStream) -> AsyncIterator[bytes]:
 
 async def _inflated(chunks: AsyncIterator[bytes], provider: str, what: str) -> AsyncIterator[bytes]:
     """Yield the content of a gzip or zlib stream, in pieces of at most the bound and one byte."""
-    decoder = zlib.decompressobj(ANY_HEADER)
-    first = True
+    decoder, head = None, b""
     try:
         async for chunk in chunks:
-            if first and chunk and not _has_header(chunk):
-                # Some servers send a bare deflate stream under the name of zlib's (RFC 9110, 8.4).
-                decoder = zlib.decompressobj(-zlib.MAX_WBITS)
-            first = first and not chunk
+            if decoder is None:
+                head += chunk
+                if len(head) < 2:
+                    continue
+                # Some servers send a bare deflate stream under zlib's name (RFC 9110, 8.4.1.2).
+                decoder = zlib.decompressobj(ANY_HEADER if _has_header(head) else BARE)
+                chunk = head
             # What lies beyond the bound stays compressed: the reader stops there.
             yield decoder.decompress(chunk, MAX_ANSWER_BYTES + 1)
     except zlib.error:
         raise MalformedAnswer(
             f"{provider} sent a damaged compressed answer for {what}; try again"
         ) from None
-    if not decoder.eof and not first:
+    if head and not (decoder and decoder.eof):
         raise MalformedAnswer(
             f"{provider} sent a compressed answer for {what} that ends too early; try again"
         )
 
 
-def _has_header(chunk: bytes) -> bool:
-    gzip = chunk[:1] == b"\x1f"
-    return gzip or (len(chunk) > 1 and chunk[0] & 15 == 8 and int.from_bytes(chunk[:2]) % 31 == 0)
+def _has_header(head: bytes) -> bool:
+    """Tell whether two bytes begin a gzip stream (RFC 1952) or a zlib stream (RFC 1950)."""
+    return head[:2] == b"\x1f\x8b" or (head[0] & 15 == 8 and int.from_bytes(head[:2]) % 31 == 0)
