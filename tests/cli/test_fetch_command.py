@@ -146,6 +146,10 @@ def test_a_session_is_fetched_judged_and_not_asked_again(
     first = command(*arguments, env=site.environment())
     assert first.code == 0, first.err
     assert "1 complete; 30 bars from polygon" in first.told
+    assert "verdict pass" in first.told
+    page = lake / "data/2024/06/28/quality.html"
+    assert str(page) in first.told.replace(" ", "")
+    assert "2024-06-28" in page.read_text()
     asked = dict(site.seen)
     again = command(*arguments)
     assert (again.code, site.seen) == (3, asked)

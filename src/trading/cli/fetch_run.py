@@ -21,7 +21,7 @@ from trading.cli.intake_view import (
 from trading.cli.interrupts import stoppable
 from trading.cli.lake import LakeChoice, choose_lake
 from trading.cli.output import DONE, FAILED, NOTHING_TO_DO, console, print_json
-from trading.cli.quality_pages import keep_pages
+from trading.cli.quality_pages import write_pages
 from trading.cli.which_symbols import WhichSymbols, which_symbols
 from trading.config import Settings, load_settings
 from trading.data.backfill import (
@@ -185,7 +185,7 @@ def _run(options: FetchOptions, job: Job, *, confirm: bool) -> int:
         if plan.long and confirm:
             _confirm(plan)
         finished, stopped = _fill(job, plan, store, pace)
-        pages = keep_pages(store, finished.result, job.lake)
+        pages = write_pages(store, finished.result, job.lake, job.settings)
     return _close(options, plan, finished, pages, stopped=stopped)
 
 

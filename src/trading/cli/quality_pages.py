@@ -4,37 +4,36 @@ from datetime import date
 from pathlib import Path
 
 from trading.cli.lake import LakeChoice
-from trading.data.intake import IntakeResult
+from trading.config import Settings
+from trading.data.intake import IntakeResult, inspect_sessions, quality_page_key
+from trading.data.intake.outcome import STORED
 from trading.data.store import ObjectStore
 
 # More sessions than this are not opened one by one; `trading data check` has a page of them all.
 MOST_PAGES = 10
 
 
-def page_key(session: date) -> str:
-    """Return where the page of a session lies in the lake's store."""
-    return f"data/{session:%Y/%m/%d}/quality.html"
-
-
-def keep_pages(store: ObjectStore, done: IntakeResult, lake: LakeChoice) -> dict[date, str]:
-    """Return where each session's page can be opened, for a few sessions.
+def write_pages(
+    store: ObjectStore, done: IntakeResult, lake: LakeChoice, settings: Settings
+) -> dict[date, str]:
+    """Write a page for each session that was stored, when they are few; return where they are.
 
     A page of the embedded cloud is copied below its home; that of a folder is where it is, and
     that of a bucket is named.
     """
-    if len(done.outcomes) > MOST_PAGES:
+    stored = [outcome.session for outcome in done.outcomes if outcome.status in STORED]
+    if len(stored) > MOST_PAGES:
         return {}
+    inspect_sessions(store, stored, settings)
     places: dict[date, str] = {}
-    for outcome in done.outcomes:
-        key = page_key(outcome.session)
-        if not store.exists(key):
-            continue
+    for session in stored:
+        key = quality_page_key(session)
         if lake.location is None:
-            places[outcome.session] = str(_copied(store, key, outcome.session, lake))
+            places[session] = str(_copied(store, key, session, lake))
         elif lake.folder is not None:
-            places[outcome.session] = str((lake.folder / key).absolute())
+            places[session] = str((lake.folder / key).absolute())
         else:
-            places[outcome.session] = f"{store.uri}/{key}"
+            places[session] = f"{store.uri}/{key}"
     return places
 
 

@@ -45,7 +45,6 @@ def plan_of_three_years(
         "symbols": symbols,
         "universe": "the market",
         "today": TODAY,
-        "block": 21,
         "pace": pace,
         "free_bytes": None,
     }
@@ -53,30 +52,27 @@ def plan_of_three_years(
 
 
 def test_a_market_by_session_takes_a_request_a_session_and_pages_of_actions() -> None:
-    costs = call_costs("polygon", Work(SESSIONS, None, TODAY, 21))
-    blocks = -(-len(SESSIONS) // 21)
-    assert [cost.calls for cost in costs][:1] == [753]
+    costs = call_costs("polygon", Work(SESSIONS, None, TODAY))
+    assert [cost.calls for cost in costs] == [753, 1, 45]
     assert [cost.exact for cost in costs] == [True, False, False]
-    assert costs[1].calls == blocks
-    # a block of 21 sessions is a month: 15,000 / 12 dividends are two pages
-    assert costs[2].calls == 2 * blocks
+    assert all("pages of 1,000" in cost.what for cost in costs[1:])
 
 
 def test_few_symbols_of_polygon_are_asked_symbol_by_symbol() -> None:
-    by_symbol = call_costs("polygon", Work(SESSIONS, 300, TODAY, 21))
+    by_symbol = call_costs("polygon", Work(SESSIONS, 300, TODAY))
     assert by_symbol[0].calls == 300
-    assert by_symbol[2].calls == 45
-    by_session = call_costs("polygon", Work(SESSIONS[:300], 300, TODAY, 21))
+    assert [cost.calls for cost in by_symbol[1:]] == [1, 45]
+    by_session = call_costs("polygon", Work(SESSIONS[:300], 300, TODAY))
     assert by_session[0].calls == 300
     assert "session" in by_session[0].what
 
 
 @pytest.mark.parametrize("name", ["yahoo", "alpha_vantage", "iex"])
 def test_other_services_take_a_request_a_symbol_whatever_the_span(name: Any) -> None:
-    assert sum(c.calls for c in call_costs(name, Work(SESSIONS, 3_000, TODAY, 21))) == 3_000
-    assert sum(c.calls for c in call_costs(name, Work(SESSIONS[:1], 3_000, TODAY, 21))) == 3_000
-    assert call_costs(name, Work((), 3_000, TODAY, 21)) == ()
-    assert call_costs(name, Work(SESSIONS, 0, TODAY, 21)) == ()
+    assert sum(c.calls for c in call_costs(name, Work(SESSIONS, 3_000, TODAY))) == 3_000
+    assert sum(c.calls for c in call_costs(name, Work(SESSIONS[:1], 3_000, TODAY))) == 3_000
+    assert call_costs(name, Work((), 3_000, TODAY)) == ()
+    assert call_costs(name, Work(SESSIONS, 0, TODAY)) == ()
 
 
 def test_time_is_the_slower_of_the_limits_and_the_answers() -> None:

@@ -23,18 +23,11 @@ class Work:
     sessions : sessions to ask, ascending
     symbols : how many symbols are named; None for the whole market
     today : the day of the fetch; splits are told up to it
-    block : sessions that are asked and stored together where one answer is a session
     """
 
     sessions: tuple[date, ...]
     symbols: int | None
     today: date
-    block: int
-
-    def blocks(self) -> list[tuple[date, ...]]:
-        """Return the sessions block by block."""
-        days = self.sessions
-        return [days[i : i + self.block] for i in range(0, len(days), self.block)]
 
 
 @dataclass(frozen=True)
@@ -69,18 +62,20 @@ def call_costs(provider: ProviderName, work: Work) -> tuple[CallCost, ...]:
             return ()
         return (CallCost(provider, "bars, splits and dividends, a request a symbol", work.symbols),)
     if by_symbol(provider, work):
-        count = work.symbols or 0
-        costs = [CallCost(provider, "bars, a request a symbol", count)]
-        spans = [work.sessions]
+        bars = CallCost(provider, "bars, a request a symbol", work.symbols or 0)
     else:
-        count = len(work.sessions)
-        costs = [CallCost(provider, "bars of the market, a request a session", count)]
-        spans = list(work.blocks())
-    splits = sum(_pages(span[0], work.today, SPLITS_A_YEAR) for span in spans)
-    dividends = sum(_pages(span[0], span[-1], DIVIDENDS_A_YEAR) for span in spans)
-    costs.append(CallCost(provider, "splits, pages of 1,000", splits, exact=False))
-    costs.append(CallCost(provider, "dividends, pages of 1,000", dividends, exact=False))
-    return tuple(costs)
+        what = "bars of the market, a request a session"
+        bars = CallCost(provider, what, len(work.sessions))
+    first, last = work.sessions[0], work.sessions[-1]
+    splits, dividends = (
+        _pages(first, work.today, SPLITS_A_YEAR),
+        _pages(first, last, DIVIDENDS_A_YEAR),
+    )
+    return (
+        bars,
+        CallCost(provider, "splits, pages of 1,000", splits, exact=False),
+        CallCost(provider, "dividends, pages of 1,000", dividends, exact=False),
+    )
 
 
 def by_symbol(provider: ProviderName, work: Work) -> bool:

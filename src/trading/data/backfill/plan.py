@@ -11,6 +11,7 @@ import numpy as np
 from trading.config import ProviderName, Settings
 from trading.data.backfill.cost import CallCost, Work, by_symbol, call_costs
 from trading.data.backfill.pace import Pace, ProviderPace
+from trading.data.intake.chain import BLOCK_MINUTES, BLOCK_SESSIONS
 from trading.data.providers import NETWORK_PROVIDERS
 from trading.data.providers.plans import DEFAULT_PLANS, Plan, base_url_of, plan_of
 from trading.errors import ConfigurationError
@@ -184,7 +185,6 @@ def plan_backfill(
     symbols: int | None,
     universe: str,
     today: date,
-    block: int,
     pace: Pace,
     free_bytes: int | None,
 ) -> BackfillPlan:
@@ -197,14 +197,13 @@ def plan_backfill(
     ask, held, future : sessions to ask, and how many are held, and not over yet
     symbols, universe : how many symbols are asked (None: the whole market), and which, in words
     today : the day of the fetch
-    block : sessions that are asked together
     pace : what was measured before
     free_bytes : free space where the lake lies, None when it is not on this machine
 
     Raises `ConfigurationError` for days or a plan that cannot be, or an unknown address.
     """
     sessions, holidays = requested_sessions(first, last, settings.data.exchange)
-    work = Work(tuple(ask), symbols, today, block)
+    work = Work(tuple(ask), symbols, today)
     name, limits = _limits(settings)
     costs = () if name is None else call_costs(name, work)
     calls = sum(cost.calls for cost in costs)
@@ -260,7 +259,12 @@ def _at_once(name: ProviderName | None, work: Work, limits: Plan | None) -> int:
     """Return how many requests run at once: blocks of sessions are asked one after the other."""
     if name is None or limits is None:
         return 1
-    return limits.concurrency if by_symbol(name, work) else min(limits.concurrency, work.block)
+    return limits.concurrency if by_symbol(name, work) else min(limits.concurrency, _block(limits))
+
+
+def _block(limits: Plan) -> int:
+    """Return how many sessions the intake asks together, see `intake.chain.block_sessions`."""
+    return min(BLOCK_SESSIONS, max(1, int(limits.per_minute * BLOCK_MINUTES)))
 
 
 def seconds_to_ask(calls: int, limits: Plan | None, pace: ProviderPace, at_once: int) -> float:

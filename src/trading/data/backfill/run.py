@@ -15,7 +15,6 @@ from trading.data.backfill.plan import (
     seconds_to_ask,
 )
 from trading.data.intake import (
-    BLOCK_SESSIONS,
     Intake,
     IntakeProgress,
     IntakeResult,
@@ -78,7 +77,6 @@ def plan_span(
         symbols=asked,
         universe=universe,
         today=now.date(),
-        block=BLOCK_SESSIONS,
         pace=pace,
         free_bytes=free_bytes,
     )
