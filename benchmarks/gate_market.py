@@ -123,7 +123,7 @@ def _bars(plan: MarketPlan) -> tuple[Panel, FloatArray]:
 
 # Sectors and betas widen the cross-section, so that the drift must be larger for the same
 # correlation; measured over 24 markets of every feature and regime (`gate.py --oracle`).
-CALIBRATION = 1.0
+CALIBRATION = 1.07
 
 
 def _market_returns(random: np.random.Generator, sessions: int, premia: bool) -> FloatArray:
