@@ -264,7 +264,7 @@ def test_a_full_disk_is_one_sentence_and_the_rerun_completes(
 def test_a_disk_that_cannot_hold_it_is_told_before_anything_is_asked(
     command: Command, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trading.cli.fetch_run._free_bytes", lambda _: 1_000)
+    monkeypatch.setattr("trading.cli.filling._free_bytes", lambda _: 1_000)
     answer = command(
         "backfill", *SPAN, "--provider", "polygon", "--lake", str(tmp_path / "lake"),
         env=site.environment(),

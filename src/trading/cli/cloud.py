@@ -111,6 +111,8 @@ def _serve(home: Path, settings: Settings, *, deploy: bool) -> "subprocess.Popen
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            # A terminal's Ctrl-C is for the command, which ends its cloud when it has finished.
+            start_new_session=True,
         )
     finally:
         log.close()

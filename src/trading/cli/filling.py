@@ -1,0 +1,144 @@
+"""Fill a lake from a provider: plan, confirm, ask and store, account."""
+
+import shutil
+import sys
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import typer
+
+from trading.cli.intake_view import duration, print_plan, shown_progress
+from trading.cli.interrupts import stoppable
+from trading.cli.lake import LakeChoice
+from trading.cli.which_symbols import WhichSymbols
+from trading.config import Settings
+from trading.data.backfill import BackfillPlan, Finished, Pace, PaceBook, plan_span, run_plan
+from trading.data.intake import SessionStatus, open_intake, recent_symbols
+from trading.data.lake import Lake
+from trading.data.store import ObjectStore
+from trading.errors import ConfigurationError
+
+PACE = "provider-pace.json"
+TO_COME = (SessionStatus.FAILED, SessionStatus.QUARANTINED, SessionStatus.LEFT)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One filling of a lake: settings, lake, days and symbols, read and checked."""
+
+    settings: Settings
+    lake: LakeChoice
+    first: date
+    last: date
+    which: WhichSymbols
+    now: datetime
+
+    @property
+    def book(self) -> PaceBook:
+        """Where the measured times of the providers are kept."""
+        return PaceBook(self.lake.home.path / PACE)
+
+    def wanted(self, store: ObjectStore) -> tuple[str, ...] | None:
+        """Return who is asked for: the named ones, else the lake's own, None for the market."""
+        if self.which.symbols is not None or self.which.market:
+            return self.which.symbols
+        return recent_symbols(Lake(store)) or None
+
+    def plan(self, store: ObjectStore, pace: Pace) -> BackfillPlan:
+        """Return the plan by what the lake in `store` holds."""
+        return plan_span(
+            store,
+            self.settings,
+            first=self.first,
+            last=self.last,
+            symbols=self.wanted(store),
+            universe=self.which.words,
+            now=self.now,
+            pace=pace,
+            free_bytes=_free_bytes(self.lake.folder),
+        )
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What a filling did.
+
+    Attributes
+    ----------
+    plan : what was planned
+    finished : what came of it, None when there was nothing to ask
+    stopped : whether the user ended it
+    """
+
+    plan: BackfillPlan
+    finished: Finished | None = None
+    stopped: bool = False
+
+    @property
+    def is_to_come(self) -> bool:
+        """Whether something is not stored, is held back, or may come when it is asked again."""
+        if self.finished is None:
+            return False
+        done = self.finished.result
+        return bool(done.count(*TO_COME)) or any(gap.may_pass for gap in done.missing)
+
+
+def fill(job: Job, store: ObjectStore, *, confirm: bool) -> Filled:
+    """Show the plan, ask for a long one's confirmation, and do it.
+
+    Raises `ConfigurationError` when it is long and nobody can answer, `DataError` when the disk
+    has no room for it.
+    """
+    pace = job.book.read()
+    plan = job.plan(store, pace)
+    print_plan(plan)
+    if not plan.ask:
+        return Filled(plan)
+    if plan.long and confirm:
+        _confirm(plan)
+    intake = open_intake(job.settings, store, expected=job.wanted(store))
+    with stoppable("what is being asked") as interrupts, shown_progress() as report:
+        finished = run_plan(
+            plan,
+            intake,
+            job.which.symbols,
+            report=report,
+            stop=interrupts.stop,
+            pace=pace,
+            measure_disk=lambda: _bytes_of(job.lake.folder),
+        )
+    job.book.write(finished.pace)
+    return Filled(plan, finished, interrupts.stop())
+
+
+def _confirm(plan: BackfillPlan) -> None:
+    """Ask whether to begin; raises `ConfigurationError` where nobody can answer."""
+    days = f" over {plan.quota_days:,} days" if plan.quota_days > 1 else ""
+    told = f"{plan.calls:,} requests, about {duration(plan.seconds)}{days}"
+    if not sys.stdin.isatty():
+        raise ConfigurationError(f"this takes long ({told}); begin it with --yes")
+    typer.confirm(f"begin ({told})?", abort=True, err=True)
+
+
+def _free_bytes(folder: Path | None) -> int | None:
+    if folder is None:
+        return None
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
+def _bytes_of(folder: Path | None) -> int | None:
+    """Return what the files below a folder take, None for no folder."""
+    if folder is None:
+        return None
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except FileNotFoundError:
+            # Removed since it was listed: scratch files and parts come and go.
+            continue
+    return total
