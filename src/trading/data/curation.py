@@ -1,6 +1,6 @@
 """Lay batches of bars over one another, and arrange bars as panels."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +9,8 @@ import numpy.typing as npt
 from trading.data.parquet import BarColumns, concat_columns
 from trading.market.bars import FIELDS
 from trading.market.panel import FloatArray, Panel, SessionArray
+
+IntArray = npt.NDArray[np.int64]
 
 
 def years_of(bars: BarColumns) -> Iterator[tuple[str, BarColumns]]:
@@ -47,50 +49,80 @@ def differing_rows(held: BarColumns, new: BarColumns) -> int:
     return int(np.count_nonzero(differs))
 
 
-def to_panel(parts: Sequence[BarColumns], first: str, last: str) -> Panel:
-    """Arrange the rows from day `first` to `last` (ISO), both included; parts do not overlap."""
-    sessions, symbols, grids = to_grids(parts, first, last, FIELDS)
+def to_panel(parts: Sequence[BarColumns]) -> Panel:
+    """Arrange bars as a panel; the parts are sorted by symbol and day and do not overlap."""
+    sessions, symbols, grids = to_grids(parts, FIELDS)
     return Panel(sessions, symbols, **grids)
 
 
 def to_grids(
-    parts: Sequence[BarColumns], first: str, last: str, fields: Sequence[str]
+    parts: Sequence[BarColumns], fields: Sequence[str]
 ) -> tuple[SessionArray, tuple[str, ...], dict[str, FloatArray]]:
     """Return sessions `(T,)`, symbols (N, sorted) and `(T, N)` values by field, as `to_panel`."""
-    low, high = np.datetime64(first, "D"), np.datetime64(last, "D")
-    kept = [part.take((part.day >= low) & (part.day <= high)) for part in parts]
+    parts = [part for part in parts if len(part)]
+    days = [part.day.view(np.int64) for part in parts]
+    low = min((int(day.min()) for day in days), default=0)
+    high = max((int(day.max()) for day in days), default=-1)
     # Days and codes are small integers: marking those that occur is faster than sorting them.
-    traded = np.zeros((high - low).astype(np.int64) + 1, dtype=bool)
+    traded = np.zeros(high - low + 1, dtype=bool)
     present: set[str] = set()
-    for part in kept:
-        traded[(part.day - low).astype(np.int64)] = True
+    for part, day in zip(parts, days, strict=True):
+        traded[day - low] = True
         used = np.bincount(part.code, minlength=len(part.names)) > 0
         present.update(name for name, there in zip(part.names, used, strict=True) if there)
-    sessions, symbols = low + np.flatnonzero(traded), tuple(sorted(present))
+    sessions = (low + np.flatnonzero(traded)).astype("datetime64[D]")
+    symbols = tuple(sorted(present))
     row_of = np.cumsum(traded) - 1
     column_of = {symbol: column for column, symbol in enumerate(symbols)}
     grids = {name: np.full((len(sessions), len(symbols)), np.nan) for name in fields}
-    for part in kept:
+    for part, day in zip(parts, days, strict=True):
         column = np.array([column_of.get(name, -1) for name in part.names], dtype=np.int64)
-        cell = row_of[(part.day - low).astype(np.int64)] * len(symbols) + column[part.code]
-        for name, grid in grids.items():
-            grid.ravel()[cell] = part.values[name]
+        _fill(grids, part, row_of[day - low], column)
     return sessions, symbols, grids
 
 
-def select_rows(
-    parts: Sequence[BarColumns], first: str, last: str, symbols: Sequence[str] | None
-) -> BarColumns:
-    """Return the rows from day `first` to `last` of some symbols (None: all), by symbol and day."""
-    low, high = np.datetime64(first, "D"), np.datetime64(last, "D")
-    wanted = None if symbols is None else set(symbols)
-    kept = []
-    for part in parts:
-        rows = (part.day >= low) & (part.day <= high)
-        if wanted is not None:
-            rows &= np.array([name in wanted for name in part.names], dtype=bool)[part.code]
-        kept.append(part.take(rows))
-    return overlay(kept)
+def _fill(
+    grids: Mapping[str, FloatArray],
+    part: BarColumns,
+    row: IntArray,
+    column: IntArray,
+) -> None:
+    """Lay one part into the grids, by way of a block of its own that stays in the cache.
+
+    `row` is the row of each bar, `column` that of each name, -1 for names without a bar.
+    """
+    first, rows = int(row.min()), int(row.max() - row.min()) + 1
+    there = column >= 0
+    kept = column[there]
+    whole = len(kept) and (np.diff(kept) == 1).all()
+    where: slice | IntArray = slice(int(kept[0]), int(kept[-1]) + 1) if whole else kept
+    shape = (len(kept), rows)
+    # Sorted, and a bar for every symbol and session: the values are the block.
+    dense = len(part) == shape[0] * shape[1]
+    cell = None if dense else (np.cumsum(there) - 1)[part.code] * rows + (row - first)
+    for name, grid in grids.items():
+        target = grid[first : first + rows]
+        if dense:
+            block = part.values[name].reshape(shape)
+        else:
+            block = np.ascontiguousarray(target[:, where].T)
+            block.ravel()[cell] = part.values[name]
+        target[:, where] = block.T
+
+
+def select_rows(parts: Sequence[BarColumns], symbols: Sequence[str] | None) -> BarColumns:
+    """Return the rows of some symbols (None: all), by symbol and day."""
+    if symbols is None:
+        return overlay(parts)
+    wanted = set(symbols)
+    chosen = [np.array([name in wanted for name in part.names], dtype=bool) for part in parts]
+    return overlay([part.take(which[part.code]) for part, which in zip(parts, chosen, strict=True)])
+
+
+def in_order(bars: BarColumns) -> BarColumns:
+    """Return the bars sorted by symbol and day; of a repeated one the last."""
+    key = _key(bars)
+    return bars if (key[1:] > key[:-1]).all() else overlay([bars])
 
 
 def _key(bars: BarColumns) -> npt.NDArray[np.int64]:

@@ -123,7 +123,7 @@ class Lake:
         The symbols are those with a bar in that time, sorted. A quarantined session is left out
         unless it is the one that is being judged. Raises `DataError` when there is no bar.
         """
-        return to_panel(*self._serving.parts(self._catalog()[0], before, start, judging=judging))
+        return to_panel(self._serving.parts(self._catalog()[0], before, start, judging=judging))
 
     def quarantine(self, session: date, reasons: Sequence[str]) -> None:
         """Serve a session no longer; its raw and curated bars stay. Doing it again tells it anew.
@@ -157,8 +157,8 @@ class Lake:
         """
         if name not in FIELDS:
             raise DataError(f"bars have no field {name!r}; choose one of {', '.join(FIELDS)}")
-        parts, first, last = self._serving.parts(self._catalog()[0], before, start, (name,))
-        sessions, symbols, grids = to_grids(parts, first, last, (name,))
+        parts = self._serving.parts(self._catalog()[0], before, start, (name,))
+        sessions, symbols, grids = to_grids(parts, (name,))
         return sessions, symbols, grids[name]
 
     def bars(
@@ -177,14 +177,14 @@ class Lake:
         if not days_of(catalog.served, before, start):
             return empty_bars()
         parts = self._serving.parts(catalog, before, start, as_of=as_of)
-        return select_rows(*parts, symbols).to_bars()
+        return select_rows(parts, symbols).to_bars()
 
     def stored_bars(self, symbols: Sequence[str], *, before: date, start: date) -> pd.DataFrame:
         """Return the bars frame as it was stored, neither adjusted nor renamed since."""
         parts = self._serving.stored(self._catalog()[0], before, start)
         if not parts:
             return empty_bars()
-        return select_rows(parts, str(start), str(before), symbols).to_bars()
+        return select_rows(parts, symbols).to_bars()
 
     def sessions(self) -> SessionArray:
         """Return the sessions served, `(T,) datetime64[D]`, ascending."""

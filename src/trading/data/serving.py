@@ -42,8 +42,8 @@ class Serving:
         fields: tuple[str, ...] = FIELDS,
         judging: date | None = None,
         as_of: date | None = None,
-    ) -> tuple[list[BarColumns], str, str]:
-        """Return the bars of a time, and their first and last session.
+    ) -> list[BarColumns]:
+        """Return the bars of a time, in parts that do not overlap.
 
         They are as known on the morning of `as_of`, by default of `before`. A quarantined session
         is left out unless it is the one that is being judged. Raises `DataError` when there is no
@@ -58,7 +58,7 @@ class Serving:
                 f"{before}; it holds {self._span(catalog)}"
             )
         if catalog.simulated:
-            return self._stored(catalog, days, fields, hidden), min(days), max(days)
+            return self._stored(catalog, days, fields, hidden)
         known = Knowledge.of(self.reference, as_of or before, catalog.told)
         derived = "adjusted_close" in fields
         needed = (*fields, "close") if derived and "close" not in fields else fields
@@ -66,7 +66,7 @@ class Serving:
         later: list[BarColumns] = []
         if derived and (beyond := days_of(served, known.closes_until(parts, before), before)):
             later = self._stored(catalog, beyond, ("close",), hidden)
-        return known.applied(parts, later), min(days), max(days)
+        return known.applied(parts, later)
 
     def stored(self, catalog: Catalog, before: date, start: date) -> list[BarColumns]:
         """Return the bars of a time as they were stored, quarantined sessions and all."""
@@ -105,10 +105,9 @@ class Serving:
         left_out = np.array(sorted(hidden), dtype="datetime64[D]")
         kept = []
         for part in parts:
-            wanted = (part.day >= low) & (part.day <= high)
-            if hidden:
-                wanted &= ~np.isin(part.day, left_out)
-            kept.append(part.take(wanted))
+            if len(part) and (part.day.min() < low or part.day.max() > high):
+                part = part.take((part.day >= low) & (part.day <= high))
+            kept.append(part.take(~np.isin(part.day, left_out)) if hidden else part)
         return kept
 
     def _span(self, catalog: Catalog) -> str:
