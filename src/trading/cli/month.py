@@ -13,6 +13,7 @@ from rich.markup import escape
 from trading.cli.cloud import Cloud, embedded_cloud
 from trading.cli.home import Home, Market
 from trading.cli.memory import PeakMemory
+from trading.cli.month_history import fill_history, history_job
 from trading.cli.output import DONE, FAILED, NOTHING_TO_DO, console, print_json
 from trading.cli.progress import follow
 from trading.cli.summary import Outcome, print_summary, summary_json
@@ -45,6 +46,8 @@ class MonthOptions:
     constituents: Path | None = None
     exclude: tuple[str, ...] = ()
     as_json: bool = False
+    history_from: date | None = None
+    yes: bool = False
 
 
 def run_month(options: MonthOptions, settings: Settings) -> int:
@@ -54,13 +57,13 @@ def run_month(options: MonthOptions, settings: Settings) -> int:
         provider = open_provider(settings, options.bars)
         fetched: FetchResult | None = None
         as_of = options.as_of or current_month_start(settings)
-        if not provider.simulated:
+        if options.bars:
             with console.status("reading bars"):
                 fetched, following = fetch_history(provider, settings)
             as_of = options.as_of or following
             refuse_unseen(fetched, as_of)
         _check_files(options, settings)
-        _announce(as_of, fetched)
+        _announce(as_of, fetched, provider)
         market = _market(provider)
         with embedded_cloud(home.of(market), settings, phase=_show_phase) as cloud:
             home.remember(market)
@@ -82,8 +85,9 @@ def _check_files(options: MonthOptions, settings: Settings) -> None:
         read_iwv(options.constituents)
 
 
-def _announce(as_of: date, fetched: FetchResult | None) -> None:
-    market = f"on {escape(fetched.report.source)}" if fetched else "on a [bold]SIMULATED[/] market"
+def _announce(as_of: date, fetched: FetchResult | None, provider: DataProvider) -> None:
+    real = escape(fetched.report.source if fetched else provider.name)
+    market = "on a [bold]SIMULATED[/] market" if provider.simulated else f"on {real}"
     console.print(f"[bold]The month {as_of:%Y-%m}[/] as of {as_of} {market}")
 
 
@@ -102,16 +106,27 @@ def _bring_in(
     resources: Resources,
     as_of: date,
 ) -> Backfilled:
-    with console.status("bringing in bars"):
-        if fetched is None:
-            filled = continue_simulation(provider, resources.lake, as_of, resources.settings)
-        else:
-            filled = ingest_history(fetched, resources.lake, as_of)
-        if options.benchmark is not None:
-            resources.lake.ingest_benchmark(options.benchmark)
-        if options.constituents is not None:
-            store_constituents(resources, options.constituents.read_bytes())
-    _show_bars(filled)
+    settings = resources.settings
+    if fetched is None and not provider.simulated:
+        job = history_job(
+            settings,
+            Home.from_environment(),
+            as_of,
+            first=options.history_from,
+            constituents=options.constituents,
+        )
+        filled = fill_history(job, resources.data, confirm=not options.yes)
+    else:
+        with console.status("bringing in bars"):
+            if fetched is None:
+                filled = continue_simulation(provider, resources.lake, as_of, settings)
+            else:
+                filled = ingest_history(fetched, resources.lake, as_of)
+        _show_bars(filled)
+    if options.benchmark is not None:
+        resources.lake.ingest_benchmark(options.benchmark)
+    if options.constituents is not None:
+        store_constituents(resources, options.constituents.read_bytes())
     return filled
 
 
