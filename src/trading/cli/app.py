@@ -68,12 +68,25 @@ def month_command(
     exclude: Annotated[
         list[str] | None, typer.Option(help="A symbol never to buy; may be repeated.")
     ] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="polygon, alpha_vantage, yahoo or iex (default: settings).")
+    ] = None,
+    history_from: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="With a provider: the first day of the history (default: three years).",
+        ),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask before a long backfill.")
+    ] = False,
     sets: Sets = None,
     as_json: AsJson = False,
 ) -> int:
     """Run a month: signals, model portfolio and mail, on the embedded cloud.
 
-    Without --bars the market is simulated. Exit code 3: the month was done already.
+    Without --bars or --provider the market is simulated. Exit code 3: the month was done already.
     """
     options = month.MonthOptions(
         bars=tuple(bars or ()),
@@ -82,8 +95,13 @@ def month_command(
         constituents=constituents,
         exclude=tuple(exclude or ()),
         as_json=as_json,
+        history_from=history_from.date() if history_from else None,
+        yes=yes,
     )
-    return month.run_month(options, _settings(sets))
+    if bars and provider is not None:
+        raise ConfigurationError("--bars and --provider exclude each other; give one of them")
+    chosen = [f"data.provider={provider}"] if provider is not None else []
+    return month.run_month(options, _settings([*(sets or ()), *chosen]))
 
 
 @app.command()
