@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
@@ -16,10 +16,23 @@ SERVICE = "trading"
 Event = dict[str, Any]
 Handler = Callable[[Event, Any], Event]
 RequestT = TypeVar("RequestT", bound=BaseModel)
+RequestT_contra = TypeVar("RequestT_contra", bound=BaseModel, contravariant=True)
+Clock = Callable[[], float]
 
 logger = Logger(service=SERVICE)
 tracer = Tracer(service=SERVICE)
 metrics = Metrics(namespace="Trading", service=SERVICE)
+
+
+class TimedWork(Protocol[RequestT_contra]):
+    """A domain function that is told how many seconds remain to it."""
+
+    __module__: str
+
+    def __call__(
+        self, request: RequestT_contra, resources: Resources, *, remaining: Clock
+    ) -> BaseModel:
+        """Do the work of one request."""
 
 
 @lru_cache(maxsize=1)
@@ -43,15 +56,27 @@ def station(work: Callable[[RequestT, Resources], BaseModel], model: type[Reques
     The handler parses the event, binds the month's correlation id to the logs, runs the function,
     counts the outcome, and answers plain JSON.
     """
+
+    @wraps(work)
+    def untimed(request: RequestT, resources: Resources, *, remaining: Clock) -> BaseModel:  # noqa: ARG001
+        return work(request, resources)
+
+    return timed_station(untimed, model)
+
+
+def timed_station(work: TimedWork[RequestT], model: type[RequestT]) -> Handler:
+    """Make a `station` of a domain function that is told how many seconds remain to it."""
     name = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", work.__module__.rpartition(".")[2])
 
     @wraps(work)
-    def handler(event: Event, context: Any) -> Event:  # noqa: ARG001 - Lambda's signature
+    def handler(event: Event, context: Any) -> Event:
         logger.set_correlation_id(_correlation_id(event))
         logger.info("station started", month=_month(event))
         metrics.add_dimension(name="station", value=name)
         try:
-            answer = work(parse(model, event), resources()).model_dump(mode="json")
+            request = parse(model, event)
+            done = work(request, resources(), remaining=lambda: _seconds_of(context))
+            answer = done.model_dump(mode="json")
         except Exception:
             metrics.add_metric(name="StationFailed", unit=MetricUnit.Count, value=1)
             logger.exception("station failed")
@@ -64,6 +89,10 @@ def station(work: Callable[[RequestT, Resources], BaseModel], model: type[Reques
     injected: Handler = logger.inject_lambda_context(traced, clear_state=True)
     measured: Handler = metrics.log_metrics(injected)
     return measured
+
+
+def _seconds_of(context: Any) -> float:
+    return float(context.get_remaining_time_in_millis()) / 1000.0
 
 
 def _month(event: Event) -> str | None:

@@ -151,14 +151,14 @@ class AlarmsArgs:
     Attributes
     ----------
     topic : ARN that alarms are published to
-    state_machine : ARN
+    state_machines : name for its alarms to ARN
     dead_letters : name of the queue
     functions : names of the functions that nobody waits for
     """
 
     deployment: Deployment
     topic: pulumi.Input[str]
-    state_machine: pulumi.Input[str]
+    state_machines: Mapping[str, pulumi.Input[str]]
     dead_letters: pulumi.Input[str]
     functions: Mapping[str, pulumi.Input[str]]
 
@@ -171,9 +171,10 @@ class Alarms(pulumi.ComponentResource):
     ) -> None:
         super().__init__("trading:alerts:Alarms", name, None, opts)
         self._args = args
-        machine = {"StateMachineArn": args.state_machine}
-        for metric in ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"):
-            self._alarm(f"month-{metric}", "AWS/States", metric, machine)
+        for machine, arn in args.state_machines.items():
+            for metric in ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"):
+                dimensions = {"StateMachineArn": arn}
+                self._alarm(f"{machine}-{metric}", "AWS/States", metric, dimensions)
         queue = {"QueueName": args.dead_letters}
         visible = "ApproximateNumberOfMessagesVisible"
         self._alarm("dead-letters", "AWS/SQS", visible, queue, statistic="Maximum")

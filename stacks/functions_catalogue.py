@@ -85,6 +85,8 @@ FOLLOW_CHAMPION = Items("ledger", ("GetItem", "PutItem", "Scan"))
 MARK_MAIL = Items("ledger", ("GetItem", "UpdateItem"))
 READ_DATA = Objects("data", read=("*",))
 FILL_LAKE = Objects("data", read=("*",), write=("*",))
+KEPT_ANSWERS = Objects("data", delete=("intake/*", "quarantine/*"))
+RELEASED = Objects("data", delete=("quarantine/*",))
 READ_MODELS = Objects("models", read=("*",))
 KEEP_MODELS = Objects(
     "models",
@@ -116,15 +118,14 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
     "fetch_daily": FunctionSpec(
         "Fetches sessions into the lake",
         timeout=900,
-        memory=3008,
-        grants=(FILL_LAKE, ProviderKeys()),
-        asynchronous=True,
+        memory=1024,
+        grants=(FILL_LAKE, KEPT_ANSWERS, ProviderKeys(), PublishAlert()),
     ),
     "data_quality": FunctionSpec(
         "Judges fetched sessions",
         timeout=300,
-        memory=2048,
-        grants=(FILL_LAKE,),
+        memory=1024,
+        grants=(FILL_LAKE, RELEASED, PublishAlert()),
     ),
     "resolve": FunctionSpec(
         "Resolves the versions the month stands on",
@@ -208,7 +209,7 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         grants=(
             READ_DATA,
             READ_MODELS,
-            Objects("runs", read=("reports/*", "runs/*"), write=("reports/*",)),
+            Objects("runs", read=("reports/*", "runs/*", "withdrawn/*"), write=("reports/*",)),
             Items("signals", ("Query",)),
             Items("performance", ("GetItem", "Scan", "UpdateItem")),
         ),

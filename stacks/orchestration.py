@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
-from pulumi_aws import cloudwatch, iam, lambda_, sfn
+from pulumi_aws import lambda_, sfn
 
 from stacks.access import publish_statements
-from stacks.definition import integrations, render
+from stacks.definition import integrations
 from stacks.deployment import Deployment
 from stacks.functions_catalogue import FUNCTIONS, camel_case
-from stacks.policies import Statement, document, trust
+from stacks.machine import MachineArgs, make_machine
+from stacks.policies import Statement
 from trading.errors import ConfigurationError
 
 DEFINITION = Path(__file__).parents[1] / "statemachines" / "monthly.asl.json"
@@ -70,33 +71,17 @@ class Orchestration(pulumi.ComponentResource):
     ) -> None:
         super().__init__("trading:orchestration:Orchestration", name, None, opts)
         self._args = args
-        deployment = args.deployment
         template = DEFINITION.read_text(encoding="utf-8")
-        role, policy = self._role(template)
-        log_group = cloudwatch.LogGroup(
-            "monthly",
-            # Log delivery to /aws/vendedlogs needs no entry in the account's resource policy.
-            name=f"/aws/vendedlogs/states/{machine_name(deployment)}",
-            retention_in_days=deployment.log_retention_days,
-            tags=deployment.tags,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        self.machine = sfn.StateMachine(
-            "monthly",
-            name=machine_name(deployment),
-            type="STANDARD",
-            definition=pulumi.Output.all(**self._substitutions()).apply(
-                lambda values: render(template, values)
+        self.machine = make_machine(
+            MachineArgs(
+                deployment=args.deployment,
+                key="monthly",
+                description="What the state machine of the month runs as",
+                template=template,
+                substitutions=self._substitutions(),
+                statements=self._statements(template),
             ),
-            role_arn=role.arn,
-            logging_configuration=sfn.StateMachineLoggingConfigurationArgs(
-                level="ALL",
-                include_execution_data=True,
-                log_destination=pulumi.Output.concat(log_group.arn, ":*"),
-            ),
-            tracing_configuration=sfn.StateMachineTracingConfigurationArgs(enabled=True),
-            tags=deployment.tags,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+            self,
         )
         self.register_outputs({"state_machine": self.machine.arn})
 
@@ -112,32 +97,10 @@ class Orchestration(pulumi.ComponentResource):
             **{f"{camel_case(key)}FunctionArn": f.arn for key, f in self._steps().items()},
         }
 
-    def _role(self, template: str) -> tuple[iam.Role, iam.RolePolicy]:
-        deployment = self._args.deployment
-        role = iam.Role(
-            "monthly",
-            name=machine_name(deployment),
-            description="What the state machine of the month runs as",
-            assume_role_policy=trust("states.amazonaws.com", deployment.account),
-            tags=deployment.tags,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+    def _statements(self, template: str) -> list[Statement]:
         called = [s for use in sorted(integrations(template)) for s in _allow(use, self._args)]
         steps = [function.arn for function in self._steps().values()]
-        policy = iam.RolePolicy(
-            "monthly",
-            name="monthly",
-            role=role.name,
-            policy=document(
-                [
-                    Statement("CallFunctions", ["lambda:InvokeFunction"], steps),
-                    *called,
-                    *_observability(),
-                ]
-            ),
-            opts=pulumi.ResourceOptions(parent=role),
-        )
-        return role, policy
+        return [Statement("CallFunctions", ["lambda:InvokeFunction"], steps), *called]
 
 
 def _allow(integration: str, args: OrchestrationArgs) -> list[Statement]:
@@ -179,34 +142,5 @@ def _train(args: OrchestrationArgs) -> list[Statement]:
             "AwaitTraining",
             ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
             [deployment.arn("events", f"rule/{SYNC_RULE}")],
-        ),
-    ]
-
-
-def _observability() -> list[Statement]:
-    return [
-        Statement(
-            "DeliverLogs",
-            [
-                "logs:CreateLogDelivery",
-                "logs:DeleteLogDelivery",
-                "logs:DescribeLogGroups",
-                "logs:DescribeResourcePolicies",
-                "logs:GetLogDelivery",
-                "logs:ListLogDeliveries",
-                "logs:PutResourcePolicy",
-                "logs:UpdateLogDelivery",
-            ],
-            ["*"],
-        ),
-        Statement(
-            "Trace",
-            [
-                "xray:GetSamplingRules",
-                "xray:GetSamplingTargets",
-                "xray:PutTelemetryRecords",
-                "xray:PutTraceSegments",
-            ],
-            ["*"],
         ),
     ]

@@ -8,6 +8,7 @@ import pulumi
 from stacks.access import Grantable
 from stacks.alerts import Alarms, AlarmsArgs, Alerts, AlertsArgs
 from stacks.configuration import ProgramConfiguration
+from stacks.daily import Daily, DailyArgs
 from stacks.deployment import Deployment
 from stacks.functions import Functions, FunctionsArgs
 from stacks.functions_catalogue import FUNCTIONS
@@ -46,6 +47,15 @@ class Environment:
         )
         self.functions = Functions("functions", self._functions_args())
         self.orchestration = Orchestration("orchestration", self._orchestration_args())
+        self.daily = Daily(
+            "daily",
+            DailyArgs(
+                deployment,
+                self.functions.functions,
+                self.alerts.topic.arn,
+                self.alerts.key.arn,
+            ),
+        )
         self._call_functions()
         self._watch()
 
@@ -61,6 +71,7 @@ class Environment:
             "runs_store": self.storage.uri("runs"),
             **{f"{key}_table": table.name for key, table in tables.items()},
             "state_machine_arn": self.orchestration.machine.arn,
+            "daily_state_machine_arn": self.daily.machine.arn,
             "functions": {key: f.name for key, f in self.functions.functions.items()},
             "alert_topic_arn": self.alerts.topic.arn,
             "dead_letter_queue_url": self.alerts.dead_letters.url,
@@ -114,6 +125,7 @@ class Environment:
             "TRADING_RUNS_STORE": self.storage.uri("runs"),
             **{f"TRADING_{key.upper()}_TABLE": table.name for key, table in tables.items()},
             "TRADING_ALERT_TOPIC": self.alerts.topic.arn,
+            "TRADING_PROVIDER_SECRETS": self.secrets.prefix,
             "TRADING_STATE_MACHINE": machine_arn(self.deployment),
             "TRADING_CONFIGURATION_SET": self.mail.configuration_set.configuration_set_name,
             "TRADING_MAIL_IDENTITY": self.configuration.mail_identity,
@@ -143,7 +155,7 @@ class Environment:
                 settings=self.configuration.settings.schedule,
                 enabled=self.configuration.schedules,
                 start_month=functions["start_month"],
-                fetch_daily=functions["fetch_daily"],
+                daily=self.daily.machine.arn,
                 dead_letters=dead_letters,
             ),
         )
@@ -164,7 +176,10 @@ class Environment:
             AlarmsArgs(
                 deployment=self.deployment,
                 topic=self.alerts.topic.arn,
-                state_machine=self.orchestration.machine.arn,
+                state_machines={
+                    "month": self.orchestration.machine.arn,
+                    "day": self.daily.machine.arn,
+                },
                 dead_letters=self.alerts.dead_letters.name,
                 functions={key: self.functions.functions[key].name for key in unattended},
             ),

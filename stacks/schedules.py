@@ -1,4 +1,4 @@
-"""When things run: EventBridge schedules that call functions."""
+"""When things run: EventBridge schedules that call a function or start a state machine."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,8 @@ class SchedulesArgs:
     ----------
     settings : the times
     enabled : whether the schedules fire
-    start_month, fetch_daily : the functions that they call
+    start_month : the function that begins a month
+    daily : ARN of the state machine of the day
     dead_letters : ARN of the queue for calls that never got through
     """
 
@@ -29,7 +30,7 @@ class SchedulesArgs:
     settings: ScheduleSettings
     enabled: bool
     start_month: lambda_.Function
-    fetch_daily: lambda_.Function
+    daily: pulumi.Input[str]
     dead_letters: pulumi.Input[str]
 
 
@@ -58,16 +59,24 @@ class Schedules(pulumi.ComponentResource):
         )
         monthly, daily = args.settings.monthly_local, args.settings.daily_fetch_utc
         mornings = f"cron({_minute_hour(monthly)} 1-5 * ? *)"
-        self._schedule("start-month", mornings, args.settings.timezone, args.start_month)
+        zone = args.settings.timezone
+        call = Statement("CallFunction", ["lambda:InvokeFunction"], [args.start_month.arn])
+        self._schedule("start-month", mornings, zone, args.start_month.arn, call)
         nights = f"cron({_minute_hour(daily)} ? * TUE-SAT *)"
-        self._schedule("fetch-daily", nights, "UTC", args.fetch_daily)
+        start = Statement("StartDay", ["states:StartExecution"], [args.daily])
+        self._schedule("fetch-daily", nights, "UTC", args.daily, start)
         self.register_outputs({"group": self.group.name})
 
     def _schedule(
-        self, name: str, expression: str, timezone: str, function: lambda_.Function
+        self,
+        name: str,
+        expression: str,
+        timezone: str,
+        target: pulumi.Input[str],
+        permission: Statement,
     ) -> None:
         args = self._args
-        role, policy = self._role(name, function)
+        role, policy = self._role(name, permission)
         scheduler.Schedule(
             name,
             name=name,
@@ -77,7 +86,7 @@ class Schedules(pulumi.ComponentResource):
             flexible_time_window=scheduler.ScheduleFlexibleTimeWindowArgs(mode="OFF"),
             state="ENABLED" if args.enabled else "DISABLED",
             target=scheduler.ScheduleTargetArgs(
-                arn=function.arn,
+                arn=target,
                 role_arn=role.arn,
                 input="{}",
                 dead_letter_config=scheduler.ScheduleTargetDeadLetterConfigArgs(
@@ -90,12 +99,12 @@ class Schedules(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
 
-    def _role(self, name: str, function: lambda_.Function) -> tuple[iam.Role, iam.RolePolicy]:
+    def _role(self, name: str, permission: Statement) -> tuple[iam.Role, iam.RolePolicy]:
         deployment = self._args.deployment
         role = iam.Role(
             f"schedule-{name}",
             name=deployment.name("schedule", name),
-            description=f"What the schedule {name} calls its function as",
+            description=f"What the schedule {name} calls its target as",
             assume_role_policy=trust("scheduler.amazonaws.com", deployment.account),
             tags=deployment.tags,
             opts=pulumi.ResourceOptions(parent=self),
@@ -106,7 +115,7 @@ class Schedules(pulumi.ComponentResource):
             role=role.name,
             policy=document(
                 [
-                    Statement("CallFunction", ["lambda:InvokeFunction"], [function.arn]),
+                    permission,
                     Statement("KeepFailures", ["sqs:SendMessage"], [self._args.dead_letters]),
                 ]
             ),

@@ -15,6 +15,7 @@ from localcloud.deployer.inert import INERT
 from stacks.configuration import RETENTION_DAYS
 from stacks.functions_catalogue import FUNCTIONS
 from stacks.policies import WILDCARD_REASONS
+from trading.data.providers.keys import VARIABLES
 
 IDENTITY_POLICY = "aws:iam/rolePolicy:RolePolicy"
 POLICY_INPUTS = {
@@ -127,7 +128,7 @@ def test_tables_are_encrypted_recoverable_and_on_demand(dev: Recording) -> None:
 
 def test_log_groups_keep_events_as_long_as_cloudwatch_can_be_told(dev: Recording) -> None:
     groups = dev.of("aws:cloudwatch/logGroup:LogGroup")
-    assert len(groups) == len(FUNCTIONS) + 1
+    assert len(groups) == len(FUNCTIONS) + 2
     assert {one.inputs["retentionInDays"] for one in groups} == {30} <= RETENTION_DAYS
 
 
@@ -158,7 +159,7 @@ def test_only_explained_statements_cover_every_resource(dev: Recording) -> None:
 
 def test_parliament_finds_nothing_wrong_with_the_policies_of_roles(prod: Recording) -> None:
     linted = [(one, policy) for one, policy in policies(prod) if one.type == IDENTITY_POLICY]
-    assert len(linted) == len(FUNCTIONS) + 4
+    assert len(linted) == len(FUNCTIONS) + 5
     for one, policy in linted:
         assert findings(policy) == [], one.urn
 
@@ -202,16 +203,41 @@ def test_mail_is_sent_only_from_the_sender(dev: Recording) -> None:
     }
 
 
-def test_the_machine_calls_exactly_the_functions_its_definition_names(dev: Recording) -> None:
-    (machine,) = dev.of("aws:sfn/stateMachine:StateMachine")
-    definition = machine.inputs["definition"]
+@pytest.mark.parametrize("machine", ["monthly", "daily"])
+def test_a_machine_calls_exactly_the_functions_its_definition_names(
+    dev: Recording, machine: str
+) -> None:
+    machines = {one.name: one for one in dev.of("aws:sfn/stateMachine:StateMachine")}
+    assert set(machines) == {"monthly", "daily"}
+    definition = machines[machine].inputs["definition"]
     called = set(re.findall(r'"(arn:aws:lambda:[^"]+)"', definition))
     (policy,) = (
-        p for one, p in policies(dev) if one.name == "monthly" and one.type == IDENTITY_POLICY
+        p for one, p in policies(dev) if one.name == machine and one.type == IDENTITY_POLICY
     )
     (invoke,) = (s for s in policy["Statement"] if s["Action"] == ["lambda:InvokeFunction"])
     assert set(invoke["Resource"]) == called
     assert "${" not in definition
+
+
+def test_only_the_fetch_reads_the_keys_of_providers_and_only_those(dev: Recording) -> None:
+    secrets = {one.inputs["name"] for one in dev.of("aws:secretsmanager/secret:Secret")}
+    assert secrets == {f"trading-dev/providers/{name}" for name in VARIABLES}
+    reading = {
+        one.name: statement["Resource"]
+        for one, policy in policies(dev)
+        for statement in policy["Statement"]
+        if any(action.startswith("secretsmanager:") for action in statement["Action"])
+    }
+    assert set(reading) == {"fetch_daily"}
+    assert len(reading["fetch_daily"]) == len(secrets)
+    assert not any(arn.endswith("*") for arn in reading["fetch_daily"])
+
+
+def test_every_machine_is_watched(dev: Recording) -> None:
+    alarms = {one.name for one in dev.of("aws:cloudwatch/metricAlarm:MetricAlarm")}
+    for machine in ("month", "day"):
+        for metric in ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"):
+            assert f"{machine}-{metric}" in alarms
 
 
 def test_schedules_are_those_of_the_configuration(dev: Recording) -> None:
@@ -221,6 +247,7 @@ def test_schedules_are_those_of_the_configuration(dev: Recording) -> None:
     assert schedules["fetch-daily"]["scheduleExpression"] == "cron(0 6 ? * TUE-SAT *)"
     assert schedules["fetch-daily"]["scheduleExpressionTimezone"] == "UTC"
     assert all(one["target"]["deadLetterConfig"]["arn"] for one in schedules.values())
+    assert ":stateMachine:trading-dev-daily" in schedules["fetch-daily"]["target"]["arn"]
 
 
 def test_every_environment_has_its_own_names(dev: Recording, prod: Recording) -> None:
@@ -255,7 +282,7 @@ def test_everything_that_takes_tags_has_them(dev: Recording) -> None:
 
 def test_components_have_types_of_the_project(dev: Recording) -> None:
     components = [o for o in dev.resources if not o.custom and o.type != "pulumi:pulumi:Stack"]
-    assert len(components) == 11
+    assert len(components) == 12
     for one in components:
         assert re.fullmatch(r"trading:[a-z]+:[A-Z][A-Za-z]+", one.type)
 

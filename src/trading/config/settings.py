@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from trading.config.data import DataSettings, UniverseSettings
+from trading.config.exposure import ExposureSettings
 from trading.config.learning import (
     CostSettings,
     GateSettings,
@@ -37,6 +38,10 @@ class ScheduleSettings(Section):
         pattern=r"^\d{2}:\d{2}$",
         description="On the mornings that can be a first session.",
     )
+    fetch_attempts: Positive = Field(
+        4, description="How often a morning's fetch is tried while something is missing."
+    )
+    fetch_retry_seconds: Positive = Field(900, description="Wait before it is tried again.")
 
 
 class Settings(Section):
@@ -49,6 +54,7 @@ class Settings(Section):
     reward: RewardSettings = RewardSettings()
     training: TrainingSettings = TrainingSettings()
     costs: CostSettings = CostSettings()
+    exposure: ExposureSettings = ExposureSettings()
     gate: GateSettings = GateSettings()
     portfolio: PortfolioSettings = PortfolioSettings()
     notifications: NotificationSettings = NotificationSettings()

@@ -1,67 +1,176 @@
-"""Fetch sessions into the lake, and judge them."""
+"""Fetch sessions into the lake, judge them, and tell the operator what is not as it should be."""
 
-import asyncio
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import date
 
-from trading.data.providers import open_provider
-from trading.data.quality import check_session, enforce
+import boto3
+
+from trading.config import Settings
+from trading.data.intake import (
+    IntakeResult,
+    SessionStatus,
+    inspect_sessions,
+    open_intake,
+    quality_page_key,
+    read_record,
+    recent_symbols,
+)
+from trading.data.intake.outcome import STORED
+from trading.data.providers.keys import KeyResolver, environment_keys, secrets_manager_keys
+from trading.data.quality import QualityReport, QualityVerdict
 from trading.errors import DataError
 from trading.market.calendar import last_session_before, sessions_between, today
+from trading.month.operator import tell_operator
 from trading.month.payloads import Fetched, Quality, SessionRange
 from trading.month.resources import Resources
+from trading.month.universe import latest_slots
+
+# Sessions before the last that a daily fetch completes where something is still missing.
+LOOK_BACK_SESSIONS = 5
+SHOWN_SYMBOLS = 40
 
 
-def fetch_sessions(request: SessionRange, resources: Resources) -> Fetched:
-    """Fetch a range of sessions; without one, those from the lake's last to yesterday's.
+def fetch_sessions(
+    request: SessionRange,
+    resources: Resources,
+    *,
+    remaining: Callable[[], float] | None = None,
+) -> Fetched:
+    """Bring sessions into the lake; without a range those from the lake's last to yesterday's.
 
-    Fetching what the lake holds changes nothing. Raises `DataError` when the provider fails.
+    Fetching what the lake holds changes nothing. What `remaining` (seconds) does not allow is
+    left, and the answer says so. A session that did not come is told to the operator when there is
+    no further attempt. For a month, raises `DataError` when a session did not come or is left.
     """
     settings = resources.settings
-    start, end = _range(request, resources)
-    if not len(sessions_between(start, end, settings.data.exchange)):
-        return Fetched(sessions=0, rows=0, source=settings.data.provider)
-    provider = open_provider(settings)
-    fetched = asyncio.run(provider.fetch(None, start, end))
-    manifest = resources.lake.ingest(fetched, simulated=provider.simulated)
-    return Fetched(
-        sessions=int(fetched.bars["date"].nunique()),
-        rows=manifest.rows,
-        source=provider.name,
+    sessions = _sessions(request, resources)
+    intake = open_intake(
+        settings,
+        resources.data,
+        expected=_expected(resources),
+        keys=_keys(resources),
     )
+    result = intake.run(sessions, remaining=remaining)
+    fetched = _fetched(result, request, settings)
+    failed = [o for o in result.outcomes if o.status is SessionStatus.FAILED]
+    if failed and not fetched.again:
+        tell_operator(
+            resources,
+            f"Market data: {len(failed)} sessions could not be fetched",
+            [f"{o.session}: {'; '.join(o.reasons)}" for o in failed],
+        )
+    if request.month is not None and (failed or result.left):
+        lost = failed[0] if failed else None
+        reason = "; ".join(lost.reasons) if lost else "the time ran short; it is continued"
+        raise SessionsLeft(
+            f"{len(failed)} sessions could not be fetched and {len(result.left)} are left: {reason}"
+        )
+    return fetched
+
+
+class SessionsLeft(DataError):
+    """Sessions that a month needs did not come yet: calling the fetch again continues."""
 
 
 def check_sessions(request: SessionRange, resources: Resources) -> Quality:
-    """Judge a range of sessions; raises `DataError` with the reasons when one fails.
+    """Judge a range of sessions, and write a report beside each; one that fails is quarantined.
 
-    A session that fails is quarantined, and one that passes again is released, before anything
-    is raised.
+    The operator is told of sessions that fail or warn, lack bars, or came from a backup. For a
+    month, raises `DataError` with the reasons when one fails.
+    """
+    sessions = _sessions(request, resources)
+    reports = inspect_sessions(resources.data, sessions, resources.settings)
+    lines = [line for report in reports for line in _lines(report, resources)]
+    verdicts = {report.verdict for report in reports}
+    failed = [r for r in reports if r.verdict is QualityVerdict.FAIL]
+    if lines:
+        worst = "quarantined" if failed else "to be looked at"
+        tell_operator(resources, f"Market data of {sessions[-1]}: {worst}", lines)
+    reasons = [f"{r.session}: {'; '.join(r.reasons)}" for r in reports if r.reasons]
+    if failed and request.month is not None:
+        told = " | ".join(f"{r.session}: {'; '.join(r.reasons)}" for r in failed)
+        raise DataError(f"the data is not good enough: {told}")
+    ranked = (QualityVerdict.FAIL, QualityVerdict.WARN, QualityVerdict.PASS)
+    verdict = next((v for v in ranked if v in verdicts), QualityVerdict.PASS)
+    return Quality(verdict=verdict.value, sessions=len(sessions), reasons=tuple(reasons[:20]))
+
+
+def _fetched(result: IntakeResult, request: SessionRange, settings: Settings) -> Fetched:
+    stored = [o.session for o in result.outcomes if o.status in STORED]
+    failed = result.count(SessionStatus.FAILED)
+    hopeful = any(
+        (o.status is SessionStatus.FAILED and o.may_pass) or any(gap.may_pass for gap in o.missing)
+        for o in result.outcomes
+    )
+    again = bool(result.left)
+    attempt, wait = request.attempt, 1
+    if not again and hopeful and request.attempt + 1 < settings.schedule.fetch_attempts:
+        again, attempt, wait = True, attempt + 1, settings.schedule.fetch_retry_seconds
+    return Fetched(
+        sessions=len(stored),
+        rows=result.bars,
+        source=result.source,
+        first=min(stored, default=None),
+        last=max(stored, default=None),
+        missing=len(result.missing),
+        failed=failed,
+        left=len(result.left),
+        again=again,
+        attempt=attempt,
+        wait_seconds=wait,
+    )
+
+
+def _lines(report: QualityReport, resources: Resources) -> list[str]:
+    """Return what the operator has to read about a session; nothing when all is well."""
+    record, _ = read_record(resources.data, report.session)
+    lines = [*report.reasons, *record.alerts]
+    lines += [reason for reason in record.reasons if reason not in lines]
+    if record.missing:
+        names = sorted({gap.symbol for gap in record.missing})
+        more = f" and {len(names) - SHOWN_SYMBOLS:,} more" if len(names) > SHOWN_SYMBOLS else ""
+        lines.append(f"missing: {', '.join(names[:SHOWN_SYMBOLS])}{more}")
+    lines += [f"repaired: {repair['symbol']}: {repair['evidence']}" for repair in record.repairs]
+    if not lines:
+        return []
+    where = f"{resources.data.uri}/{quality_page_key(report.session)}"
+    held = " and is quarantined" if report.verdict is QualityVerdict.FAIL else ""
+    head = f"{report.session}: {report.verdict.value}{held}, {report.present:,} bars"
+    return [head, *(f"- {line}" for line in lines), f"- report: {where}", ""]
+
+
+def _sessions(request: SessionRange, resources: Resources) -> list[date]:
+    """Return the sessions asked for, or what the lake lacks up to the last that ended.
+
+    Without a range the last sessions held are among them: what they still miss is asked again.
     """
     settings = resources.settings
-    start, end = _range(request, resources)
-    sessions = [
-        session.astype(object) for session in sessions_between(start, end, settings.data.exchange)
-    ]
-    reports = [check_session(resources.lake, session, settings) for session in sessions]
-    for report in reports:
-        enforce(resources.lake, report)
-    failed = [f"{r.session}: {'; '.join(r.reasons)}" for r in reports if r.verdict == "fail"]
-    if failed:
-        raise DataError("the data is not good enough: " + " | ".join(failed))
-    warned = tuple(f"{r.session}: {'; '.join(r.reasons)}" for r in reports if r.verdict == "warn")
-    return Quality(
-        verdict="warn" if warned else "pass", sessions=len(sessions), reasons=warned[:20]
-    )
+    exchange = settings.data.exchange
+    end = request.end or last_session_before(today(settings.schedule.timezone), exchange)
+    start = request.start
+    if start is None:
+        held = resources.lake.sessions()
+        if not len(held):
+            raise DataError(
+                "the lake is empty: fill its history first (`trading backfill --from DAY`, or "
+                "`trading month`)"
+            )
+        start = min(held[-LOOK_BACK_SESSIONS:][0].astype(object), end)
+    return [day.astype(object) for day in sessions_between(start, end, exchange)]
 
 
-def _range(request: SessionRange, resources: Resources) -> tuple[date, date]:
-    """Return the range asked for, or what the lake lacks up to the last session that ended."""
-    settings = resources.settings
-    end = request.end or last_session_before(
-        today(settings.schedule.timezone), settings.data.exchange
-    )
-    if request.start is not None:
-        return request.start, end
-    held = resources.lake.sessions()
-    if not len(held):
-        raise DataError("the lake is empty: backfill its history first (`trading month`)")
-    return min(held[-1].astype(object) + timedelta(days=1), end), end
+def _expected(resources: Resources) -> tuple[str, ...] | None:
+    """Return the universe: the current slots' members, and who traded in the last sessions."""
+    if resources.settings.data.provider == "simulated":
+        return None
+    slots = latest_slots(resources.data)
+    members = () if slots is None else slots.active
+    return tuple(sorted({*members, *recent_symbols(resources.lake)})) or None
+
+
+def _keys(resources: Resources) -> KeyResolver:
+    """Return where API keys are: Secrets Manager in a deployment, else the environment."""
+    prefix = resources.names.get("TRADING_PROVIDER_SECRETS")
+    if not prefix:
+        return environment_keys(resources.names)
+    return secrets_manager_keys(boto3.client("secretsmanager"), prefix)

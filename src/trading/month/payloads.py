@@ -87,20 +87,35 @@ class Resolved(Payload):
 
 
 class SessionRange(Payload):
-    """Sessions to fetch or to check, both ends included; the daily schedule gives none."""
+    """Sessions to fetch or to check, both ends included; the daily schedule gives none.
+
+    `attempt` counts the tries of a morning, the first being 0.
+    """
 
     month: MonthRun | None = None
     start: date | None = None
     end: date | None = None
+    attempt: int = Field(0, ge=0)
 
 
 class Fetched(Payload):
-    """What a fetch brought."""
+    """What a fetch brought.
+
+    `first` to `last` span the sessions that were stored. `again`: something is left or may still
+    come, so that the fetch is to be called again after `wait_seconds`, as `attempt`.
+    """
 
     sessions: int
     rows: int
     source: str
-    manifest_uri: Uri | None = None
+    first: date | None = None
+    last: date | None = None
+    missing: int = 0
+    failed: int = 0
+    left: int = 0
+    again: bool = False
+    attempt: int = 0
+    wait_seconds: int = 0
 
 
 class Quality(Payload):

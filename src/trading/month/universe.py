@@ -48,6 +48,12 @@ def slots_of(store: ObjectStore, month: str) -> SlotMap:
     return SlotMap.from_json(store.get(f"{SLOTS}/{month}.json").body)
 
 
+def latest_slots(store: ObjectStore) -> SlotMap | None:
+    """Return the stored slots of the latest month, None when no month has run."""
+    months = list(_names(store, SLOTS))
+    return slots_of(store, max(months)) if months else None
+
+
 def _previous(store: ObjectStore, month: str) -> SlotMap | None:
     earlier = [name for name in _names(store, SLOTS) if name < month]
     return slots_of(store, max(earlier)) if earlier else None

@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import json
 import logging
 import traceback
 from collections.abc import Callable
@@ -25,7 +24,7 @@ from trading.data.providers import open_provider
 from trading.data.providers.body import MAX_ANSWER_BYTES
 from trading.data.providers.client import ProviderClient
 from trading.data.providers.failures import CircuitOpen, MalformedAnswer, QuotaExhausted
-from trading.data.providers.keys import environment_keys, require_key, secrets_manager_keys
+from trading.data.providers.keys import environment_keys, require_key
 from trading.data.providers.plans import PLANS, Plan
 from trading.data.providers.secrecy import KeyPlacement
 from trading.errors import (
@@ -292,7 +291,7 @@ def test_a_wrong_key_stops_and_tells_without_the_key() -> None:
         assert "other" not in str(raised.value).replace("another", "")
 
 
-def test_keys_come_from_the_environment_or_one_secret() -> None:
+def test_keys_come_from_the_environment() -> None:
     resolve = environment_keys({"POLYGON_API_KEY": " abc ", "IEX_TOKEN": ""})
     key = resolve("polygon")
     assert key is not None
@@ -302,24 +301,6 @@ def test_keys_come_from_the_environment_or_one_secret() -> None:
     assert resolve("yahoo") is None
     with pytest.raises(ConfigurationError, match=r"\$IEX_TOKEN"):
         require_key("iex", resolve)
-
-    class Client:
-        def __init__(self, text: str) -> None:
-            self.text, self.asked = text, 0
-
-        def get_secret_value(self, SecretId: str) -> dict[str, str]:
-            self.asked += 1
-            return {"SecretString": self.text}
-
-    client = Client(json.dumps({"polygon": "p1", "iex": "i1"}))
-    held = secrets_manager_keys(client, "trading/keys")
-    assert [held(n).get_secret_value() for n in ("polygon", "iex")] == ["p1", "i1"]  # type: ignore[union-attr]
-    assert client.asked == 1
-    for bad in ("leaky-canary", '["leaky-canary"]', '{"polygon": {"leaky-canary": 1}}'):
-        with pytest.raises(ConfigurationError, match="trading/keys") as raised:
-            secrets_manager_keys(Client(bad), "trading/keys")("polygon")
-        trace = "".join(traceback.format_exception(raised.value))
-        assert "leaky-canary" not in trace
 
 
 def test_the_settings_choose_provider_backups_and_plan(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,7 @@ class SessionOutcome:
     reasons : why the session is not as it should be, one sentence each
     alerts : sentences that the operator has to read
     repairs : how many repairs were made to its bars
+    may_pass : whether asking again soon may help
     """
 
     session: date
@@ -58,6 +59,7 @@ class SessionOutcome:
     reasons: tuple[str, ...] = ()
     alerts: tuple[str, ...] = ()
     repairs: int = 0
+    may_pass: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values; days as ISO text."""
@@ -72,6 +74,7 @@ class SessionOutcome:
             "reasons": list(self.reasons),
             "alerts": list(self.alerts),
             "repairs": self.repairs,
+            "may_pass": self.may_pass,
         }
 
 

@@ -124,7 +124,9 @@ class IntakeRun:
             self._outcomes[day] = SessionOutcome(day, SessionStatus.HOLIDAY)
         for day in todo.unfinished:
             reason = f"the bars of {day} are not final yet; fetch it after its close"
-            self._outcomes[day] = SessionOutcome(day, SessionStatus.FAILED, reasons=(reason,))
+            self._outcomes[day] = SessionOutcome(
+                day, SessionStatus.FAILED, reasons=(reason,), may_pass=True
+            )
         outcomes = [self._outcomes[day] for day in sorted(self._outcomes)]
         return IntakeResult(
             tuple(self._without_unlisted(outcomes)),
@@ -147,7 +149,7 @@ class IntakeRun:
             block = Block(days, symbols, lacking)
             if failures == FAILURES_IN_A_ROW or chain.stopped is not None:
                 told = "not asked: nothing came of the sessions before"
-                self._nothing(block, chain.stopped or told)
+                self._nothing(block, chain.stopped or told, may_pass=chain.stopped is None)
                 continue
             stored = await self._block(chain, block)
             failures = 0 if stored else failures + 1
@@ -168,11 +170,12 @@ class IntakeRun:
         except DataError as error:
             if isinstance(error, ProviderStopped):
                 chain.stopped = str(error)
-            self._nothing(block, str(error))
+            self._nothing(block, str(error), may_pass=chain.stopped is None)
             return False
         wanted = _wanted(answer, block)
+        doubts: tuple[str, ...] = ()
         if not self.simulated:
-            self._alerts += await settle_splits(chain, self.lake, wanted.actions, block.sessions)
+            doubts = await settle_splits(chain, self.lake, wanted.actions, block.sessions)
         try:
             judged, told = judge_sessions(
                 wanted,
@@ -185,7 +188,7 @@ class IntakeRun:
         except DataError as error:
             self._nothing(block, f"refused: {error}")
             return False
-        self._alerts += told
+        answer = replace(answer, alerts=(*answer.alerts, *doubts, *told))
         if len(block.sessions) > 1:
             first, last = block.sessions[0], block.sessions[-1]
             self._alerts += [f"{first} to {last}: {alert}" for alert in answer.alerts]
@@ -242,12 +245,23 @@ class IntakeRun:
     def _network(self) -> Iterator[NetworkProvider]:
         return (p for p in self.providers if isinstance(p, NetworkProvider))
 
-    def _nothing(self, block: Block, reason: str, missing: tuple[MissingBars, ...] = ()) -> None:
+    def _nothing(
+        self,
+        block: Block,
+        reason: str,
+        missing: tuple[MissingBars, ...] = (),
+        *,
+        may_pass: bool = True,
+    ) -> None:
         """Note sessions of which nothing came: new ones failed, held ones lack what they lacked."""
         for day in block.sessions:
             if block.lacking is None:
                 self._outcomes[day] = SessionOutcome(
-                    day, SessionStatus.FAILED, missing=missing, reasons=(reason,)
+                    day,
+                    SessionStatus.FAILED,
+                    missing=missing,
+                    reasons=(reason,),
+                    may_pass=may_pass,
                 )
                 continue
             gaps = missing or tuple(

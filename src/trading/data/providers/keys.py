@@ -1,10 +1,10 @@
 """API keys: from the environment locally, from Secrets Manager at the edge; never printed."""
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from botocore.exceptions import ClientError
 from pydantic import SecretStr
 
 from trading.errors import ConfigurationError
@@ -28,28 +28,44 @@ def environment_keys(environ: Mapping[str, str] | None = None) -> KeyResolver:
     return resolve
 
 
-def secrets_manager_keys(client: Any, secret_id: str) -> KeyResolver:
-    """Return a resolver of the keys in one secret, a JSON object of provider -> key.
+def secrets_manager_keys(client: Any, prefix: str) -> KeyResolver:
+    """Return a resolver of keys in Secrets Manager: one secret a provider, `<prefix><provider>`.
 
-    `client` is a Secrets Manager client of boto3. The secret is read once, at the first question.
-    Raises `ConfigurationError`, without any part of the secret, when it is not such an object.
+    `client` is a Secrets Manager client of boto3. A secret is read once, at the first question; one
+    that does not exist, or has no value yet, is no key. Raises `ConfigurationError`, without any
+    part of the secret, when it cannot be read or is not the key alone.
     """
-    held: dict[str, SecretStr] = {}
+    held: dict[str, SecretStr | None] = {}
 
     def resolve(provider: str) -> SecretStr | None:
-        if not held:
-            held.update(_read_secret(client, secret_id))
-        return held.get(provider)
+        if provider not in VARIABLES:
+            return None
+        if provider not in held:
+            held[provider] = _read_secret(client, f"{prefix}{provider}")
+        return held[provider]
 
     return resolve
+
+
+def put_keys(client: Any, prefix: str, keys: KeyResolver) -> tuple[str, ...]:
+    """Put the keys that there are into their secrets, which exist; return whose were put."""
+    put = []
+    for provider in VARIABLES:
+        if (key := keys(provider)) is not None:
+            client.put_secret_value(
+                SecretId=f"{prefix}{provider}", SecretString=key.get_secret_value()
+            )
+            put.append(provider)
+    return tuple(put)
 
 
 def require_key(provider: str, keys: KeyResolver) -> SecretStr:
     """Return the key of `provider`; raises `ConfigurationError` when there is none."""
     if (key := keys(provider)) is None:
         raise ConfigurationError(
-            f"{provider} needs an API key and none was found: set ${VARIABLES[provider]}, or add "
-            f"{provider!r} to the secret of the deployment"
+            f"{provider} needs an API key and none was found: set ${VARIABLES[provider]}; on AWS "
+            f"put it into the secret <project>-<environment>/providers/{provider} (aws "
+            "secretsmanager put-secret-value)"
         )
     if not key.get_secret_value().isascii() or not key.get_secret_value().isprintable():
         raise ConfigurationError(
@@ -58,15 +74,21 @@ def require_key(provider: str, keys: KeyResolver) -> SecretStr:
     return key
 
 
-def _read_secret(client: Any, secret_id: str) -> dict[str, SecretStr]:
-    text = client.get_secret_value(SecretId=secret_id).get("SecretString") or ""
+def _read_secret(client: Any, secret_id: str) -> SecretStr | None:
     try:
-        found = json.loads(text)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
+        text = client.get_secret_value(SecretId=secret_id).get("SecretString") or ""
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code == "ResourceNotFoundException":
+            return None
         raise ConfigurationError(
-            f"the secret {secret_id} is not a JSON object of provider names and API keys; expected "
-            '{"polygon": "...", "alpha_vantage": "..."}'
+            f"the secret {secret_id} cannot be read ({code}): let this role call "
+            "secretsmanager:GetSecretValue on it"
+        ) from error
+    key = text.strip()
+    if key[:1] in ("{", "[", '"'):
+        raise ConfigurationError(
+            f"the secret {secret_id} is JSON; expected the API key alone: put it again with "
+            "--secret-string KEY"
         )
-    return {name: SecretStr(value.strip()) for name, value in found.items() if value.strip()}
+    return SecretStr(key) if key else None

@@ -1,0 +1,106 @@
+"""A state machine of a definition file: its role, its log group, itself."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import cloudwatch, iam, sfn
+
+from stacks.definition import render
+from stacks.deployment import Deployment
+from stacks.policies import Statement, document, trust
+
+
+@dataclass(frozen=True)
+class MachineArgs:
+    """What a state machine is made of.
+
+    Attributes
+    ----------
+    key : its name in the program and, behind the environment's, on AWS
+    description : of its role
+    template : the definition, with `${Substitutions}`
+    substitutions : their values
+    statements : what its role may do, beside logging and tracing
+    """
+
+    deployment: Deployment
+    key: str
+    description: str
+    template: str
+    substitutions: Mapping[str, pulumi.Input[str]]
+    statements: Sequence[Statement]
+
+
+def make_machine(args: MachineArgs, parent: pulumi.Resource) -> sfn.StateMachine:
+    """Return the state machine, of the standard type, with a role that may do exactly its work."""
+    deployment, key = args.deployment, args.key
+    role = iam.Role(
+        key,
+        name=deployment.name(key),
+        description=args.description,
+        assume_role_policy=trust("states.amazonaws.com", deployment.account),
+        tags=deployment.tags,
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+    policy = iam.RolePolicy(
+        key,
+        name=key,
+        role=role.name,
+        policy=document([*args.statements, *_observability()]),
+        opts=pulumi.ResourceOptions(parent=role),
+    )
+    log_group = cloudwatch.LogGroup(
+        key,
+        # Log delivery to /aws/vendedlogs needs no entry in the account's resource policy.
+        name=f"/aws/vendedlogs/states/{deployment.name(key)}",
+        retention_in_days=deployment.log_retention_days,
+        tags=deployment.tags,
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+    return sfn.StateMachine(
+        key,
+        name=deployment.name(key),
+        type="STANDARD",
+        definition=pulumi.Output.all(**args.substitutions).apply(
+            lambda values: render(args.template, values)
+        ),
+        role_arn=role.arn,
+        logging_configuration=sfn.StateMachineLoggingConfigurationArgs(
+            level="ALL",
+            include_execution_data=True,
+            log_destination=pulumi.Output.concat(log_group.arn, ":*"),
+        ),
+        tracing_configuration=sfn.StateMachineTracingConfigurationArgs(enabled=True),
+        tags=deployment.tags,
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[policy]),
+    )
+
+
+def _observability() -> list[Statement]:
+    return [
+        Statement(
+            "DeliverLogs",
+            [
+                "logs:CreateLogDelivery",
+                "logs:DeleteLogDelivery",
+                "logs:DescribeLogGroups",
+                "logs:DescribeResourcePolicies",
+                "logs:GetLogDelivery",
+                "logs:ListLogDeliveries",
+                "logs:PutResourcePolicy",
+                "logs:UpdateLogDelivery",
+            ],
+            ["*"],
+        ),
+        Statement(
+            "Trace",
+            [
+                "xray:GetSamplingRules",
+                "xray:GetSamplingTargets",
+                "xray:PutTelemetryRecords",
+                "xray:PutTraceSegments",
+            ],
+            ["*"],
+        ),
+    ]
