@@ -54,5 +54,7 @@ def roll_back(settings: Settings, version: str | None, reason: str, *, as_json: 
     if as_json:
         print_json(told)
     else:
-        result.print(f"the champion is {pointer.version} of {pointer.month} again: {escape(reason)}")
+        result.print(
+            f"the champion is {pointer.version} of {pointer.month} again: {escape(reason)}"
+        )
     return DONE

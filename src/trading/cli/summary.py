@@ -18,6 +18,7 @@ from trading.month.ledger import RunRecord
 from trading.month.notify import MailRecord, mails_of, preview_key
 from trading.month.payloads import Started
 from trading.month.resources import Resources
+from trading.notifications.wording import drift_note
 from trading.signals.report import MonthReport, read_report
 from trading.strategy.signals import Action
 
@@ -125,6 +126,8 @@ def summary_json(outcome: Outcome, peak_mb: float | None) -> dict[str, Any]:
             **report.model.model_dump(mode="json"),
             "gate": report.verdict.model_dump(mode="json") if report.verdict else None,
         },
+        "drift": report.drift.model_dump(mode="json") if report.drift else None,
+        "shadow": [shadow.model_dump(mode="json") for shadow in report.shadow],
         "signals": {
             "count": len(report.signals),
             **{action.value.lower(): counts[action] for action in Action},
@@ -163,6 +166,7 @@ def print_summary(outcome: Outcome, peak_mb: float | None) -> None:
         result.print(Panel("SIMULATED market data: these are not real companies", expand=False))
     _print_gate(report)
     print_signals(report)
+    _print_oversight(report)
     _print_success(report)
     _print_where(outcome)
 
@@ -230,6 +234,21 @@ def print_signals(report: MonthReport, count: int = TOP) -> None:
 
 def _sold(report: MonthReport, count: int) -> tuple[Any, ...]:
     return report.with_action(Action.SELL)[: max(count // 2, 1)]
+
+
+def _print_oversight(report: MonthReport) -> None:
+    """Print what is watched beside the signals: drift, and challengers in shadow."""
+    result.print(drift_note(report.drift), markup=False, soft_wrap=True)
+    for shadow in report.shadow:
+        told = f"in shadow: challenger {shadow.version} of {shadow.month}"
+        if not shadow.scored:
+            result.print(f"{told}, not scored: {shadow.reason}", markup=False, soft_wrap=True)
+        elif shadow.months:
+            own, rival = percent(shadow.net_return), percent(shadow.champion_return)
+            months = f"over {shadow.months} live months"
+            result.print(f"{told}, {months}: {own}, champion {rival}", soft_wrap=True)
+        else:
+            result.print(f"{told}, no month with an outcome yet", soft_wrap=True)
 
 
 def _print_success(report: MonthReport) -> None:

@@ -16,7 +16,7 @@ class DriftSettings(Section):
     min_months: Positive = Field(6, description="Fewer months of reference are no reference.")
     psi: float = Field(0.25, gt=0, description="Population stability index.")
     ks: Fraction = Field(0.20, description="Kolmogorov-Smirnov distance.")
-    tolerance: float = Field(1.5, ge=1, description="Times the reference's own differences.")
+    tolerance: float = Field(2.0, ge=1, description="Times the reference's own differences.")
     sigmas: float = Field(4.0, gt=0, description="Of the market context, from its mean.")
     known_loss: Fraction = Field(
         0.10, description="Share of names by which a feature may be less known."

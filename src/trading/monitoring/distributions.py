@@ -89,8 +89,12 @@ def _shares(points: FloatArray, edges: FloatArray) -> FloatArray:
 
 
 def _share_upto(points: FloatArray, where: FloatArray) -> FloatArray:
-    """Return the share of the points `(..., P)` that are at most `where (..., W)`."""
-    return np.asarray((points[..., None, :] <= where[..., :, None]).mean(axis=-1))
+    """Return the share of the points `(..., P)`, ascending, that are at most `where (..., W)`."""
+    rows = zip(
+        points.reshape(-1, points.shape[-1]), where.reshape(-1, where.shape[-1]), strict=True
+    )
+    counts = [np.searchsorted(row, values, side="right") for row, values in rows]
+    return np.asarray(np.array(counts).reshape(where.shape) / points.shape[-1])
 
 
 def _known(*points: FloatArray) -> BoolArray:

@@ -31,6 +31,11 @@ class RunRecord(BaseModel):
     reason: str = ""
     model_version: str | None = None
 
+    @property
+    def execution(self) -> str:
+        """Name of the run's execution of the state machine."""
+        return f"monthly-{self.month}-r{self.run}"
+
 
 class ChampionPointer(ChampionRef):
     """The champion, the execution that promoted it, and the champions before it, newest first.

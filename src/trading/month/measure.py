@@ -17,6 +17,7 @@ from trading.month.prepare import load_dataset
 from trading.month.resources import Resources
 from trading.month.score import stored_before
 from trading.month.shadow import load_summaries
+from trading.month.withdraw import correction
 from trading.signals.report import (
     CostAssumptions,
     DataSummary,
@@ -66,6 +67,7 @@ def measure(request: MeasureRequest, resources: Resources) -> Measured:
         data=_data(request, dataset, resources),
         drift=load_summary(request.drift, resources),
         shadow=load_summaries(request.shadow, resources),
+        correction=correction(month, resources),
         fill_rule=FILL_RULES[FILL],
         costs=_costs(settings),
     )

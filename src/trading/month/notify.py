@@ -81,6 +81,14 @@ def mails_of(month: str, resources: Resources) -> tuple[MailRecord, ...]:
     return tuple(found)
 
 
+def forget_mails(month: str, resources: Resources) -> tuple[MailRecord, ...]:
+    """Let the month's mail go out again to every configured recipient; return what had been."""
+    had, ledger = mails_of(month, resources), _mails(resources)
+    for mail in had:
+        ledger.forget(month, mail.recipient)
+    return had
+
+
 def preview_key(month: str) -> str:
     """Return the key of the mail's preview page in the runs store."""
     return f"reports/{month}.html"

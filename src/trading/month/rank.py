@@ -15,6 +15,7 @@ from trading.month.champion_record import record_live_scores
 from trading.month.cross_section import CrossSection, Float32Array
 from trading.month.payloads import Context, Ranked, RankRequest, Scored
 from trading.month.pointers import key_of, uri_of
+from trading.month.provenance import keep_provenance
 from trading.month.resources import Resources
 from trading.month.score import load_section
 from trading.risk.limits import LimitedPortfolio, enforce_limits
@@ -59,6 +60,7 @@ def rank(request: RankRequest, resources: Resources) -> Ranked:
     record_live_scores(
         request.month, request.champion.version, _history(request, section, scores), resources
     )
+    keep_provenance(request, key, resources)
     count = {action: sum(s.action is action for s in signals) for action in Action}
     return Ranked(
         signals_uri=uri_of(resources.runs, key),

@@ -38,7 +38,7 @@ def start_month(request: StartRequest, resources: Resources) -> Started:
         return _answer(
             "already_done", f"{month} is done; nothing is stored or mailed twice", latest
         )
-    if latest is not None and _is_running(client, latest):
+    if latest is not None and is_running(client, latest):
         return _answer("already_running", f"{month} is running", latest)
     return _start(request, resources, client, as_of, latest)
 
@@ -99,7 +99,7 @@ def _refuse_the_past(month: str, records: list[RunRecord]) -> None:
         )
 
 
-def _is_running(client: Any, record: RunRecord) -> bool:
+def is_running(client: Any, record: RunRecord) -> bool:
     """Ask Step Functions: an execution that is gone or ended does not run."""
     if record.status != "RUNNING" or record.execution_arn is None:
         return False

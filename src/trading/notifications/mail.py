@@ -28,6 +28,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 EVIDENCE_COLUMNS = 6
 LARGEST_CHANGES = 5
 DETAILED_ROWS = 20
+DRIFT_ROWS = 8
 BOUNDARY = "=-trading-{part}-{month}"
 
 
@@ -60,7 +61,8 @@ def render(report: MonthReport, settings: NotificationSettings, recipient: str) 
 def subject(report: MonthReport) -> str:
     """Return the subject: simulated or not, the month, and how many signals of each action."""
     counts = report.counts
-    marks = "[SIMULATED] " if report.data.simulated else ""
+    marks = "[CORRECTED] " if report.correction else ""
+    marks += "[SIMULATED] " if report.data.simulated else ""
     return f"{marks}Trading signals for {wording.month_name(report.month)}: " + ", ".join(
         f"{counts[action]} {action}" for action in Action
     )
@@ -134,6 +136,8 @@ def _context(
         "risk": report.portfolio.risk,
         "evidence": () if verdict is None else wording.evidence(verdict, EVIDENCE_COLUMNS),
         "labels": () if verdict is None else wording.labels(verdict),
+        "drift_note": wording.drift_note(report.drift),
+        "drifted": () if report.drift is None else report.drift.drifted[:DRIFT_ROWS],
         "images": {name: text for name, (_, text) in images.items()},
         "unsubscribe": settings.unsubscribe,
         "w": wording,

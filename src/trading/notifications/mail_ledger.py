@@ -60,6 +60,16 @@ class MailLedger:
             message_id=item.get("message_id"),
         )
 
+    def forget(self, month: str, address: str) -> MailEntry | None:
+        """Remove and return the entry of a mail, so that the month's mail goes out again.
+
+        None when nobody ever claimed it.
+        """
+        entry = self.read(month, address)
+        if entry is not None:
+            call(self._table.delete_item, Key=_key(month, address))
+        return entry
+
     def claim(self, month: str, address: str, attempt: str, now: datetime) -> bool:
         """Claim a mail that nobody claimed or whose claim was released; tell whether it worked."""
         return self._change(

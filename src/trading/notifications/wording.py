@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from trading.signals.model import SuccessRate
+from trading.signals.oversight import DriftSummary
 from trading.signals.report import DataSummary, Figure, GateVerdict
 
 NO_DATA = "no data"
@@ -27,6 +28,7 @@ MONTHS = (
 CONTENDERS = {
     "candidate": "Challenger",
     "champion": "Champion",
+    "shadow": "In shadow",
     "equal_weight": "Equal weight",
     "index": "Index",
     "best_factor": "Best factor",
@@ -56,6 +58,11 @@ FIGURES_EXPLAINED = (
     "challenger's return less that of the row, p-value its chance under no lead (paired block "
     "bootstrap); Max. DD is the deepest fall from a peak, IC the mean rank correlation of scores "
     "and next month's returns, Hit rate the share of months with a gain."
+)
+
+SHADOW_EXPLAINED = (
+    "A challenger that lost its gate is scored on beside the champion, without effect on the "
+    "signals. Live months are those with an outcome since then; returns are net of costs."
 )
 
 
@@ -142,6 +149,18 @@ def figure(key: str, value: Figure) -> str:
     if kind in ("share", "precise"):
         return share(value, 1 if kind == "share" else 2)
     return number(value, {"count": 0, "number": 2}.get(kind, 3))
+
+
+def drift_note(drift: DriftSummary | None) -> str:
+    """Return in a sentence or two what the drift check found."""
+    if drift is None:
+        return "Drift was not checked."
+    if drift.verdict == "no data":
+        return f"Drift: no data. {sentence(drift.reason)}"
+    against = f"of the {drift.reference_months} months that the model was made from"
+    if drift.verdict == "ok":
+        return f"No drift: {len(drift.findings)} figures are like those {against}."
+    return f"Drift warning: {sentence(drift.reason)} Compared with those {against}."
 
 
 def sentence(text: str) -> str:

@@ -175,6 +175,7 @@ class MonthReport(Record):
     success : success rates over the last 12 months
     drift : the month against what the model learnt from; None where it was not checked
     shadow : rejected challengers that are scored on, the latest first
+    correction : what it corrects, where the month was mailed before and then withdrawn
     fill_rule : when orders are assumed to fill, in words
     """
 
@@ -190,6 +191,7 @@ class MonthReport(Record):
     success: tuple[SuccessRate, ...] = ()
     drift: DriftSummary | None = None
     shadow: tuple[ShadowSummary, ...] = ()
+    correction: str | None = None
     data: DataSummary
     fill_rule: str
     costs: CostAssumptions

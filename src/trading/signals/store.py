@@ -102,6 +102,36 @@ class SignalStore:
         except ConditionFailedError as error:
             raise _absent(month) from error
 
+    def withdraw_month(self, month: str) -> StoredMonth | None:
+        """Take a complete month back and return it; None when it is not complete.
+
+        Its seal is opened by one conditional write: readers see the month no more, and the next run
+        writes it anew over what is left.
+        """
+        try:
+            stored = self.read_month(month)
+        except NotFoundError:
+            return None
+        content = content_hash(stored.signals, stored.performance)
+        try:
+            call(
+                self._performance.update_item,
+                Key={"month": month},
+                UpdateExpression="SET #s = :writing",
+                ConditionExpression="#s = :complete AND #c = :content",
+                ExpressionAttributeNames={"#s": "state", "#c": "content"},
+                ExpressionAttributeValues={
+                    ":writing": WRITING,
+                    ":complete": COMPLETE,
+                    ":content": content,
+                },
+            )
+        except ConditionFailedError as error:
+            raise ConflictError(
+                f"{month} was changed by another process while it was withdrawn; try again"
+            ) from error
+        return stored
+
     def read_month(self, month: str) -> StoredMonth:
         """Return a complete month; raises `NotFoundError` when there is none.
 
@@ -157,7 +187,8 @@ class SignalStore:
             raise ConflictError(
                 f"{month} is stored already, by model {stored['model_version']}, and this run of "
                 f"model {performance.model_version} has other content; a stored month is never "
-                "rewritten: rerun with the data, code and settings of the first run"
+                "rewritten: rerun with the data, code and settings of the first run, or take the "
+                f"stored one back by `trading withdraw {month}`"
             ) from error
         return True
 
