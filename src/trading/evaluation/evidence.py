@@ -11,7 +11,7 @@ from trading.evaluation.baselines import EQUAL_WEIGHT, FACTOR_BASELINES
 from trading.evaluation.deflation import Trials, deflated_sharpe
 from trading.evaluation.inference import family_p_value
 from trading.evaluation.information import feature_information
-from trading.evaluation.out_of_fold import OutOfSample, Scorer
+from trading.evaluation.out_of_fold import OutOfSample, Scorer, scores_on
 from trading.evaluation.overfitting import probability_of_overfitting
 from trading.evaluation.skill import (
     MonthlyOutcome,
@@ -146,14 +146,6 @@ def candidate_information(
             signed = [_signed_feature(dataset, fold, table, place) for fold in folds]
             found[feature.name] = neutral_information(np.concatenate(signed), outcomes)
     return {name: values for name, values in found.items() if np.isfinite(values).any()}
-
-
-def scores_on(dataset: Dataset, record: OutOfSample) -> FloatArray:
-    """Return a record's scores of its track's months on the dataset's slots, `(M, S)`."""
-    column = {symbol: i for i, symbol in enumerate(record.history.symbols)}
-    at = np.array([column.get(symbol, -1) if symbol else -1 for symbol in dataset.symbols])
-    rows = [record.history.months.index(month) for month in record.track.months]
-    return np.where(at >= 0, record.history.scores[rows][:, at], np.nan)
 
 
 def _difference(track: Track, other: Track) -> Track:

@@ -197,6 +197,24 @@ def replay(
     return OutOfSample(history, track)
 
 
+def scores_on(dataset: Dataset, record: OutOfSample) -> FloatArray:
+    """Return a record's scores of its track's months on the dataset's slots, `(M, S)`."""
+    return _on_slots(dataset, record, record.history.scores)
+
+
+def confidence_on(dataset: Dataset, record: OutOfSample) -> FloatArray | None:
+    """Return a record's confidence `(M, S)` as `scores_on` does; None where a score lacks it."""
+    sure = _on_slots(dataset, record, record.history.confidence)
+    return None if np.isnan(sure[np.isfinite(scores_on(dataset, record))]).any() else sure
+
+
+def _on_slots(dataset: Dataset, record: OutOfSample, table: FloatArray) -> FloatArray:
+    column = {symbol: i for i, symbol in enumerate(record.history.symbols)}
+    at = np.array([column.get(symbol, -1) if symbol else -1 for symbol in dataset.symbols])
+    rows = [record.history.months.index(month) for month in record.track.months]
+    return np.where(at >= 0, table[rows][:, at], np.nan)
+
+
 def production_target(
     dataset: Dataset,
     index: int,

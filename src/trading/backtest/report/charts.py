@@ -61,7 +61,7 @@ def equity_chart(curves: Curves, size: tuple[float, float] = WIDE) -> bytes | No
     """Draw equity and benchmark on a log scale; None below two sessions or without equity > 0."""
     if len(curves.days) < 2 or not (curves.equity > 0).any():
         return None
-    with _axes(size) as (figure, axes):
+    with canvas(size) as (figure, axes):
         if curves.benchmark is not None:
             _line(axes, curves, curves.benchmark, BENCHMARK, 1.4, "Benchmark")
         _line(axes, curves, curves.equity, STRATEGY, 1.9, "Strategy")
@@ -71,37 +71,37 @@ def equity_chart(curves: Curves, size: tuple[float, float] = WIDE) -> bytes | No
             axes.legend(
                 frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(-0.01, 1.0), reverse=True
             )
-        return _svg(figure)
+        return as_svg(figure)
 
 
 def drawdown_chart(curves: Curves, size: tuple[float, float] = WIDE) -> bytes | None:
     """Draw how far equity lies below its peak; None below two sessions."""
     if len(curves.days) < 2:
         return None
-    with _axes((size[0], size[1] * 0.62)) as (figure, axes):
+    with canvas((size[0], size[1] * 0.62)) as (figure, axes):
         days, depth = _thinned(curves.days, -curves.drawdown)
         axes.fill_between(days, depth, 0.0, color=LOSS, alpha=0.25, linewidth=0)
         axes.plot(days, depth, color=LOSS, linewidth=1.0)
         if curves.benchmark_drawdown is not None:
             days, depth = _thinned(curves.days, -curves.benchmark_drawdown)
             axes.plot(days, depth, color=BENCHMARK, linewidth=1.0)
-        _percent_scale(axes)
+        percent_scale(axes)
         axes.set_ylim(top=0.0, bottom=min(axes.get_ylim()[0], -0.01))
-        return _svg(figure)
+        return as_svg(figure)
 
 
 def exposure_chart(curves: Curves) -> bytes | None:
     """Draw gross and net exposure as fractions of equity; None below two sessions."""
     if len(curves.days) < 2 or np.isnan(curves.gross).all():
         return None
-    with _axes(HALF) as (figure, axes):
+    with canvas(HALF) as (figure, axes):
         _line(axes, curves, curves.gross, STRATEGY, 1.3, "gross")
         if np.nanmax(np.abs(curves.gross - curves.net)) > 1e-9:
             _line(axes, curves, curves.net, BENCHMARK, 1.3, "net")
             axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(-0.02, 1.0))
-        _percent_scale(axes)
+        percent_scale(axes)
         axes.set_ylim(bottom=min(axes.get_ylim()[0], 0.0), top=max(axes.get_ylim()[1], 0.01))
-        return _svg(figure)
+        return as_svg(figure)
 
 
 def turnover_chart(curves: Curves) -> bytes | None:
@@ -110,22 +110,22 @@ def turnover_chart(curves: Curves) -> bytes | None:
         return None
     months, first = np.unique(curves.days.astype("datetime64[M]"), return_index=True)
     sums = np.add.reduceat(np.nan_to_num(curves.turnover), first)
-    with _axes(HALF) as (figure, axes):
-        axes.bar(_naive(months), sums, width=22, align="edge", color=STRATEGY, linewidth=0)
-        _percent_scale(axes)
+    with canvas(HALF) as (figure, axes):
+        axes.bar(as_days(months), sums, width=22, align="edge", color=STRATEGY, linewidth=0)
+        percent_scale(axes)
         axes.set_ylim(bottom=0.0, top=max(axes.get_ylim()[1], 0.01))
-        return _svg(figure)
+        return as_svg(figure)
 
 
 def rolling_sharpe_chart(curves: Curves) -> bytes | None:
     """Draw the rolling Sharpe ratio; None where too few sessions define it."""
     if np.count_nonzero(np.isfinite(curves.rolling_sharpe)) < 2:
         return None
-    with _axes(HALF) as (figure, axes):
+    with canvas(HALF) as (figure, axes):
         axes.axhline(0.0, color=MUTED, linewidth=0.8)
         _line(axes, curves, curves.rolling_sharpe, STRATEGY, 1.3, "Sharpe")
         axes.set_ylabel(f"over {ROLLING_SESSIONS} sessions")
-        return _svg(figure)
+        return as_svg(figure)
 
 
 def trade_chart(returns: FloatArray) -> bytes | None:
@@ -143,7 +143,7 @@ def trade_chart(returns: FloatArray) -> bytes | None:
     reach = max(abs(low), abs(high), 1e-4)
     edges = np.linspace(-reach, reach, 41)
     counts, _ = np.histogram(np.clip(known, -reach, reach), edges)
-    with _axes(HALF) as (figure, axes):
+    with canvas(HALF) as (figure, axes):
         middle = (edges[1:] + edges[:-1]) / 2
         colours = np.where(middle > 0, GAIN, LOSS).tolist()
         axes.bar(middle, counts, width=(edges[1] - edges[0]) * 0.92, color=colours, linewidth=0)
@@ -151,7 +151,7 @@ def trade_chart(returns: FloatArray) -> bytes | None:
         axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0 if reach > 0.04 else 1))
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.set_ylabel("round trips")
-        return _svg(figure)
+        return as_svg(figure)
 
 
 def _line(
@@ -164,20 +164,22 @@ def _line(
 def _thinned(days: npt.NDArray[np.datetime64], values: FloatArray) -> tuple[Any, FloatArray]:
     """Keep at most `MOST_POINTS` points: the lowest and highest of each stretch."""
     if len(values) <= MOST_POINTS:
-        return _naive(days), values
+        return as_days(days), values
     stretches = np.array_split(np.arange(len(values)), MOST_POINTS // 2)
     lowest = [int(s[np.argmin(np.nan_to_num(values[s], nan=np.inf))]) for s in stretches]
     highest = [int(s[np.argmax(np.nan_to_num(values[s], nan=-np.inf))]) for s in stretches]
     keep = np.unique([0, *lowest, *highest, len(values) - 1])
-    return _naive(days[keep]), values[keep]
+    return as_days(days[keep]), values[keep]
 
 
-def _naive(days: npt.NDArray[np.datetime64]) -> Any:
+def as_days(days: npt.NDArray[np.datetime64]) -> Any:
+    """Return days as matplotlib takes them."""
     return days.astype("datetime64[D]")
 
 
 @contextmanager
-def _axes(size: tuple[float, float]) -> Iterator[tuple[Figure, Axes]]:
+def canvas(size: tuple[float, float]) -> Iterator[tuple[Figure, Axes]]:
+    """Open an empty drawing of this size in inches, in the reports' style."""
     with style.context(["default", STYLE]):
         figure = Figure(size, facecolor=BACKGROUND, layout="constrained")
         axes: Axes = figure.subplots()
@@ -189,7 +191,8 @@ def _axes(size: tuple[float, float]) -> Iterator[tuple[Figure, Axes]]:
         yield figure, axes
 
 
-def _percent_scale(axes: Axes) -> None:
+def percent_scale(axes: Axes) -> None:
+    """Let the vertical axis be in per cent."""
     low, high = axes.get_ylim()
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0 if high - low > 0.04 else 1))
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
@@ -215,13 +218,14 @@ def _money(value: float, _place: object) -> str:
     return f"{value:.3g}"
 
 
-def _svg(figure: Figure) -> bytes:
+def as_svg(figure: Figure) -> bytes:
+    """Return the drawing as SVG, the same bytes for the same drawing."""
     axes = figure.axes[0]
     if axes.lines or axes.patches or axes.collections:
         _date_scale(axes)
     buffer = BytesIO()
-    canvas: Any = FigureCanvasSVG(figure)
-    canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
+    printer: Any = FigureCanvasSVG(figure)
+    printer.print_svg(buffer, metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
 

@@ -78,10 +78,10 @@ def render_page(
     return page
 
 
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
+@lru_cache(maxsize=4)
+def _environment(folder: Path) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([folder, TEMPLATES]),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -92,9 +92,12 @@ def _environment() -> Environment:
     return environment
 
 
-def template(name: str) -> Any:
-    """Return a template of this folder; everything that it is given is escaped."""
-    return _environment().get_template(name)
+def template(name: str, folder: Path = TEMPLATES) -> Any:
+    """Return a template of a folder; everything that it is given is escaped.
+
+    A template of another folder may extend and import those of this one.
+    """
+    return _environment(folder).get_template(name)
 
 
 def _as_data(image: bytes) -> Markup:
