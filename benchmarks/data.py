@@ -1,6 +1,6 @@
 """How fast bars are stored, rebuilt and read, beside pandas that goes symbol by symbol.
 
-    python -m benchmarks.data store|rebuild|closes|postgres [--small]
+    python -m benchmarks.data day|rebuild|closes|postgres [--small]
 
 Each run makes its own bars in a temporary folder, prints one line a measurement (wall and CPU
 seconds, the process's highest resident memory so far) and removes what it made. The references do
@@ -9,6 +9,7 @@ the same work as a loop over symbols would, on one Parquet file a symbol.
 
 import argparse
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.market_server import market_server
 from trading.data.frames import bars_from_codes
 from trading.data.lake import Lake
 from trading.data.manifest import (
@@ -74,24 +76,23 @@ def measured(what: str) -> Iterator[None]:
     print(f"{what:<72} {wall:8.2f} s wall {cpu:8.2f} s CPU {peak:7.0f} MB", flush=True)
 
 
-def store_a_day(folder: Path, small: bool) -> None:
-    """One day of 7,000 symbols onto a lake that holds most of a year."""
+def daily_flow(folder: Path, small: bool) -> None:
+    """One day of 7,000 symbols: fetched from a server, validated and stored, each in one process.
+
+    The lake holds most of a year before. The flow runs in a process of its own, so that its memory
+    is that of one day's work and of nothing else.
+    """
     symbols = 700 if small else 7_000
     days = sessions_between(date(2023, 1, 2), date(2023, 12, 28))
-    seeded = fetched(make_bars(days[:-1], symbols))
-    lake = Lake(FolderStore(folder / "lake"))
-    lake.ingest(seeded, simulated=False)
-    for i, day in enumerate(sessions_between(date(2023, 12, 28), date(2024, 1, 26))):
-        today = fetched(make_bars(np.array([day]), symbols, seed=i))
-        with measured(f"lake: store {day}, {symbols} symbols"):
-            lake.ingest(today, simulated=False)
-    reference = min(symbols, 700)
-    files = write_files(make_bars(days, reference), folder / "files")
-    row = make_bars(np.array([np.datetime64("2023-12-29")]), reference)
-    with measured(f"pandas: append one row to {reference} files of a year"):
-        for (symbol, bar), file in zip(row.groupby("symbol"), files, strict=True):
-            held = pd.read_parquet(file)
-            pd.concat([held, bar.assign(symbol=symbol)]).to_parquet(file)
+    Lake(FolderStore(folder / "lake")).ingest(
+        fetched(make_bars(days[:-1], symbols)), simulated=False
+    )
+    write_files(make_bars(days[:-1], symbols), folder / "files")
+    bars = make_bars(days, symbols)
+    with market_server(bars[bars["date"] == bars["date"].max()]) as url:
+        for flow in ("lake", "pandas"):
+            command = [sys.executable, "-m", "benchmarks.one_day", flow, str(folder), url]
+            subprocess.run(command, check=True, cwd=Path(__file__).parents[1])
 
 
 def rebuild(folder: Path, small: bool) -> None:
@@ -189,7 +190,7 @@ def write_files(bars: pd.DataFrame, folder: Path) -> list[Path]:
 
 
 STEPS: dict[str, Callable[[Path, bool], None]] = {
-    "store": store_a_day,
+    "day": daily_flow,
     "rebuild": rebuild,
     "closes": read_closes,
     "postgres": postgres,
