@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from trading.agents import training
-from trading.agents.algorithms import HYPERPARAMETERS
+from trading.agents.algorithms import HYPERPARAMETERS, network_widths
+from trading.agents.critic import SlotSACPolicy
 from trading.agents.episodes import episodes
 from trading.agents.finrl_bridge import load_drl_agent
-from trading.agents.network import DatasetExtractor, export_policy, load_weights
+from trading.agents.network import SlotNetwork, export_policy, load_weights
 from trading.agents.policy import SlotPolicy
 from trading.agents.slot_env import SlotVecEnv
 from trading.agents.training import WarmStart, train_policy
@@ -43,12 +44,14 @@ def test_training_twice_gives_identical_weights(small, algorithm):
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_exported_policy_scores_as_the_torch_network(small, algorithm):
     env = SlotVecEnv(small, episodes(small), Settings(), 0, slots=20)
-    arguments = {"dataset": small}
+    arguments = {"dataset": small, "hidden": (16, 8), "gates": 5}
     model = load_drl_agent()(env).get_model(
         algorithm,
+        policy=SlotSACPolicy if algorithm == "sac" else "MlpPolicy",
         policy_kwargs={
-            "activation_fn": torch.nn.ReLU,
-            "features_extractor_class": DatasetExtractor,
+            "net_arch": network_widths(algorithm),
+            "share_features_extractor": False,
+            "features_extractor_class": SlotNetwork,
             "features_extractor_kwargs": arguments,
         },
         model_kwargs=HYPERPARAMETERS[algorithm].model_kwargs(20),
@@ -91,7 +94,7 @@ def test_warm_start_of_another_shape_is_refused(small):
     start = WarmStart(
         train_policy(small, "ppo", 0, settings_of(16_000), None).policy, date(2020, 1, 1)
     )
-    with pytest.raises(ModelError, match="the network has layers"):
+    with pytest.raises(ModelError, match="the network has layers and gates"):
         train_policy(small, "ppo", 0, settings_of(16_000, hidden=(8,)), None, start)
 
 

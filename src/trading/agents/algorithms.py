@@ -6,10 +6,12 @@ Measured on planted signals in `docs/learning.md`.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
+from math import isfinite
 from typing import Any
 
-from trading.config import Algorithm
+from trading.config import Algorithm, TrainingSettings
+from trading.errors import ConfigurationError
 
 Values = dict[str, Any]
 
@@ -27,6 +29,8 @@ class Hyperparameters(ABC):
     horizon : decisions of an episode at most, one year
     step_share : multiple of `training.slot_steps` that it takes: with it the three cost about the
         same time, since their updates do not
+    gates : gated units of the policy network (`gates.Gates`)
+    weight_decay : decoupled decay of the policy network, times the learning rate a gradient step
     """
 
     learning_rate: float
@@ -34,6 +38,8 @@ class Hyperparameters(ABC):
     slots: int
     horizon: int
     step_share: float
+    gates: int
+    weight_decay: float
 
     def total_steps(self, slot_steps: int, slots: int) -> int:
         """Return the slot decisions of a training with `slots` slots.
@@ -46,7 +52,7 @@ class Hyperparameters(ABC):
     def model_kwargs(self, slots: int) -> Values:
         """Return the arguments of the algorithm's constructor for `slots` slots side by side."""
         values = asdict(self)
-        for name in ("slots", "horizon", "step_share"):
+        for name in ("slots", "horizon", "step_share", "gates", "weight_decay"):
             del values[name]
         rate = self.learning_rate
         values |= {"learning_rate": lambda remaining: rate * remaining, "device": "cpu"}
@@ -76,6 +82,8 @@ class PPOParameters(Hyperparameters):
     slots: int = 512
     horizon: int = 12
     step_share: float = 1.0
+    gates: int = 16
+    weight_decay: float = 1.0
     n_steps: int = 16
     minibatches: int = 2
     n_epochs: int = 2
@@ -106,6 +114,8 @@ class A2CParameters(Hyperparameters):
     slots: int = 1024
     horizon: int = 12
     step_share: float = 2.0
+    gates: int = 16
+    weight_decay: float = 1.0
     n_steps: int = 4
     gae_lambda: float = 0.9
     ent_coef: float = 0.0
@@ -131,11 +141,13 @@ class SACParameters(Hyperparameters):
     ent_coef : temperature, the weight of the entropy bonus
     """
 
-    learning_rate: float = 6e-3
+    learning_rate: float = 1.2e-2
     gamma: float = 0.2
     slots: int = 512
     horizon: int = 12
     step_share: float = 0.5
+    gates: int = 16
+    weight_decay: float = 1.0
     buffer_size: int = 524_288
     warm_up: int = 32
     batch_size: int = 2048
@@ -154,11 +166,39 @@ HYPERPARAMETERS: dict[Algorithm, Hyperparameters] = {
     "sac": SACParameters(),
 }
 CRITIC_HIDDEN = (64, 64)
-"""Widths of SAC's critics: they read the conviction too, and are thrown away after training."""
+"""Widths of SAC's critic (`critic.SlotCritic`); it is thrown away after training."""
 
 
-def network_widths(algorithm: Algorithm, hidden: tuple[int, ...]) -> dict[str, list[int]]:
-    """Return Stable-Baselines3's `net_arch` of the policy network and of its critic."""
-    if algorithm == "sac":
-        return {"pi": list(hidden), "qf": list(CRITIC_HIDDEN)}
-    return {"pi": list(hidden), "vf": list(hidden)}
+def parameters_of(algorithm: Algorithm, training: TrainingSettings) -> Hyperparameters:
+    """Return an algorithm's hyper-parameters with the overrides of `training.hyperparameters`.
+
+    Raises `ConfigurationError` for a name that the algorithm does not have, or a value of another
+    type than its own.
+    """
+    default = HYPERPARAMETERS[algorithm]
+    given = training.hyperparameters.get(algorithm, {})
+    known = {field.name for field in fields(default)}
+    if unknown := sorted(set(given) - known):
+        raise ConfigurationError(
+            f"training.hyperparameters.{algorithm} has {', '.join(unknown)}; "
+            f"known are {', '.join(sorted(known))}"
+        )
+    chosen = {name: _like(getattr(default, name), name, value) for name, value in given.items()}
+    return replace(default, **chosen)
+
+
+def network_widths(algorithm: Algorithm) -> dict[str, list[int]]:
+    """Return Stable-Baselines3's `net_arch` behind the slot network: linear heads, SAC's critic."""
+    return {"pi": [], "qf": list(CRITIC_HIDDEN)} if algorithm == "sac" else {"pi": [], "vf": []}
+
+
+def _like(default: Any, name: str, value: float) -> Any:
+    """Return `value` in the type of the default; raises `ConfigurationError` when it has none."""
+    kind = type(default)
+    suits = value in (0, 1) if kind is bool else kind is float or float(value).is_integer()
+    if not suits or not isfinite(value) or value < 0:
+        raise ConfigurationError(
+            f"the hyper-parameter {name} is {value}; expected a {kind.__name__} that is not "
+            f"negative, such as {default}"
+        )
+    return kind(value)

@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from trading.agents.gates import Gates
 from trading.errors import ModelError
 from trading.features.specification import FEATURE_NAMES, FEATURES
 
@@ -53,23 +54,27 @@ class SlotPolicy:
     """One small network that every slot shares: rectified layers and a linear score.
 
     Its input is a slot's features, its held weight times `HELD_SCALE` and the market context times
-    `CONTEXT_SCALE`, in this order. Slots meet nowhere in it, so permuting slots permutes scores.
+    `CONTEXT_SCALE`, in this order. Gates, where there are any, add to its score exposures to the
+    features that the context sets at its full size (`gates.Gates`). Slots meet nowhere in it, so
+    permuting slots permutes scores.
 
     Attributes
     ----------
     weights : one (inputs, outputs) float32 matrix a layer; the last has one output
     biases : one (outputs,) float32 vector a layer
     context_size : C, the length of the context
+    gates : K gates, None for a network alone
 
     Raises
     ------
     ModelError
-        When the layers do not fit together or hold numbers that are not finite.
+        When layers or gates do not fit together or hold numbers that are not finite.
     """
 
     weights: tuple[Float32Array, ...]
     biases: tuple[Float32Array, ...]
     context_size: int
+    gates: Gates | None = None
 
     def __post_init__(self) -> None:
         if not self.weights or len(self.weights) != len(self.biases):
@@ -89,6 +94,12 @@ class SlotPolicy:
             width = weight.shape[1]
         if width != 1:
             raise ModelError(f"a slot policy ends in one score, this one in {width}")
+        gates, expected = self.gates, (len(FEATURES), self.context_size)
+        if gates and (len(gates.loadings), len(gates.directions)) != expected:
+            raise ModelError(
+                f"the gates are of {len(gates.loadings)} features and {len(gates.directions)} "
+                f"context features, expected {expected[0]} and {expected[1]}"
+            )
 
     @property
     def kind(self) -> Literal["slot"]:
@@ -124,6 +135,7 @@ class SlotPolicy:
                 f"found {context.shape}: score with the features version it was trained on"
             )
         rows = len(features)
+        exposures = self.gates.exposures(context) if self.gates else None
         scores = np.empty(rows, dtype=np.float32)
         for start in range(0, rows, BLOCK):
             stop = min(start + BLOCK, rows)
@@ -132,7 +144,10 @@ class SlotPolicy:
             filled[:, : features.shape[1]] = features[start:stop]
             filled[:, features.shape[1]] = held[start:stop] * np.float32(HELD_SCALE)
             filled[:, features.shape[1] + 1 :] = context * np.float32(CONTEXT_SCALE)
-            scores[start:stop] = self._forward(block)[: stop - start]
+            found = self._forward(block)
+            if exposures is not None:
+                found = found + block[:, : features.shape[1]] @ exposures
+            scores[start:stop] = found[: stop - start]
         return scores
 
     def _forward(self, block: Float32Array) -> Float32Array:
@@ -149,6 +164,8 @@ class SlotPolicy:
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             arrays[f"weight_{layer}"] = weight.astype(np.float32)
             arrays[f"bias_{layer}"] = bias.astype(np.float32)
+        if self.gates:
+            arrays |= self.gates.arrays()
         return _npz(arrays)
 
 
@@ -224,6 +241,7 @@ def load_policy(body: bytes, name: str = "policy") -> Policy:
                 tuple(arrays[f"weight_{layer}"].astype(np.float32) for layer in range(layers)),
                 tuple(arrays[f"bias_{layer}"].astype(np.float32) for layer in range(layers)),
                 int(arrays["context_size"]),
+                Gates.of(arrays),
             )
     except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise ModelError(f"{name} is not a policy file: {error}") from error

@@ -21,7 +21,9 @@ from pathlib import Path
 
 import numpy.typing as npt
 
+from trading.agents.algorithms import HYPERPARAMETERS, parameters_of
 from trading.agents.artifact import Artifact, Manifest, Member
+from trading.agents.network import shape_of
 from trading.agents.policy import SlotPolicy, load_policy
 from trading.agents.training import LogRow, TrainedPolicy, WarmStart, train_policy
 from trading.config import Algorithm, Settings
@@ -190,7 +192,11 @@ def champion_start(champion: Artifact, member: str, settings: Settings) -> WarmS
     """
     names = {candidate.name for candidate in champion.manifest.members}
     policy = champion.policy(member) if member in names else None
-    if not isinstance(policy, SlotPolicy) or policy.hidden != settings.training.hidden:
+    if not isinstance(policy, SlotPolicy):
+        return None
+    algorithm = next(name for name in HYPERPARAMETERS if member.startswith(f"{name}-s"))
+    parameters = parameters_of(algorithm, settings.training)
+    if shape_of(policy) != (settings.training.hidden, parameters.gates):
         return None
     return WarmStart(policy, champion.manifest.trained_through, champion.manifest.version)
 

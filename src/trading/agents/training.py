@@ -8,11 +8,13 @@ from datetime import date
 
 import numpy.typing as npt
 import torch
+from stable_baselines3.common.logger import Logger
 
-from trading.agents.algorithms import HYPERPARAMETERS, network_widths
+from trading.agents.algorithms import Hyperparameters, network_widths, parameters_of
+from trading.agents.critic import SlotSACPolicy
 from trading.agents.episodes import episodes, last_row
 from trading.agents.finrl_bridge import load_drl_agent
-from trading.agents.network import DatasetExtractor, export_policy, load_weights
+from trading.agents.network import SlotNetwork, decay_weights, export_policy, load_weights
 from trading.agents.policy import SlotPolicy
 from trading.agents.slot_env import SlotVecEnv
 from trading.config import Algorithm, Settings
@@ -128,7 +130,7 @@ def train_policy(
     Parameters
     ----------
     dataset : what is observed and earned
-    algorithm : `ppo`, `a2c` or `sac`; its hyper-parameters are `algorithms.HYPERPARAMETERS`
+    algorithm : `ppo`, `a2c` or `sac`; its hyper-parameters are `algorithms.parameters_of`
     seed : of the network, the exploration and the sampling of slots
     settings : `training.hidden`, `training.slot_steps`, reward and costs
     decisions : indices of the dataset's decisions that may be used; None for all with an outcome
@@ -143,7 +145,7 @@ def train_policy(
         The weights to start from have another shape, or the training diverged.
     """
     chains = episodes(dataset, decisions)
-    parameters = HYPERPARAMETERS[algorithm]
+    parameters = parameters_of(algorithm, settings.training)
     log = _Log(progress)
     environment = SlotVecEnv(
         dataset,
@@ -157,7 +159,7 @@ def train_policy(
     total = parameters.total_steps(settings.training.slot_steps, environment.num_envs)
     log.slots, log.total = environment.num_envs, total
     with _one_thread():
-        policy = _fit(environment, dataset, algorithm, total, seed, settings, start)
+        policy = _fit(environment, dataset, algorithm, parameters, total, seed, settings, start)
     log.write()
     through = dataset.sessions[last_row(chains)].astype("datetime64[D]").item()
     return TrainedPolicy(policy, tuple(log.rows), through)
@@ -167,6 +169,7 @@ def _fit(
     environment: SlotVecEnv,
     dataset: Dataset,
     algorithm: Algorithm,
+    parameters: Hyperparameters,
     total: int,
     seed: int,
     settings: Settings,
@@ -176,18 +179,28 @@ def _fit(
     with contextlib.redirect_stdout(io.StringIO()):
         model = agent(environment).get_model(
             algorithm,
+            policy=SlotSACPolicy if algorithm == "sac" else "MlpPolicy",
             policy_kwargs={
-                "net_arch": network_widths(algorithm, settings.training.hidden),
+                "net_arch": network_widths(algorithm),
                 "activation_fn": torch.nn.ReLU,
-                "features_extractor_class": DatasetExtractor,
-                "features_extractor_kwargs": {"dataset": dataset},
+                "share_features_extractor": False,
+                **({"n_critics": 1} if algorithm == "sac" else {}),
+                "features_extractor_class": SlotNetwork,
+                "features_extractor_kwargs": {
+                    "dataset": dataset,
+                    "hidden": settings.training.hidden,
+                    "gates": parameters.gates,
+                },
             },
-            model_kwargs=HYPERPARAMETERS[algorithm].model_kwargs(environment.num_envs),
+            model_kwargs=parameters.model_kwargs(environment.num_envs),
             verbose=0,
             seed=seed,
         )
         if start is not None:
             load_weights(model, start.policy)
+        decay_weights(model, parameters.weight_decay)
+        # Without one, Stable-Baselines3 makes a folder for its log at each call of `learn`.
+        model.set_logger(Logger(folder=None, output_formats=[]))
         agent.train_model(model, algorithm, total_timesteps=total)
     return export_policy(model, dataset.context.shape[1])
 
