@@ -1,4 +1,4 @@
-"""Buckets, tables, secrets and model packages: kept as the calls that made them, and made again from those."""
+"""Buckets, tables, secrets and model packages, kept as the calls that made them."""
 
 import base64
 import json

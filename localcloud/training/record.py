@@ -9,6 +9,7 @@ _MESSAGES = {
     "Downloading": "Downloading the training image and the input data",
     "Training": "Training image download completed. Training in progress.",
     "Uploading": "Uploading generated training model",
+    "Interrupted": "The Spot capacity was taken back; the job starts again from its checkpoints",
     "Stopping": "Stopping the training job",
     "Completed": "Training job completed",
     "Failed": "Training job failed",

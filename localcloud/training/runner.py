@@ -1,4 +1,9 @@
-"""Run training jobs: fetch, train, upload, at most one a core at a time."""
+"""Run training jobs: fetch, train, upload, at most one a core at a time.
+
+A job on Spot capacity can be interrupted, as a fault to test against: when a file of the job's name
+appears in `DIR/interruptions/`, the file is taken away and the job loses its instance once. As on
+SageMaker it gets SIGTERM, its checkpoints are kept, and it starts again on a new instance.
+"""
 
 import logging
 import os
@@ -24,6 +29,8 @@ from localcloud.training.workspace import Workspace
 _LOGGER = logging.getLogger("localcloud")
 SERVICE = "sagemaker.amazonaws.com"
 STOP_GRACE_SECONDS = 120.0
+INTERRUPTIONS = "interruptions"
+_INTERRUPTED = "Interrupted"
 CHECKPOINT_SECONDS = 10.0
 _POLL_SECONDS = 0.2
 _PULL_ACTIONS = (
@@ -110,6 +117,14 @@ class _Job:
         credentials = self._context.credentials_for_role(role, "SageMaker", service=SERVICE)
         s3 = self._context.client("s3", credentials)
         command = self._pull()
+        while self._run_on_an_instance(command, credentials, s3) == _INTERRUPTED:
+            self._record.move(_INTERRUPTED)
+            self._record.move("Starting")
+
+    def _run_on_an_instance(
+        self, command: list[str], credentials: Credentials, s3: Any
+    ) -> str | None:
+        """Run on one instance to its end; return why it was made to end."""
         self._record.move("Downloading")
         workspace = Workspace(self._context.home / "training" / self._record.name)
         try:
@@ -117,7 +132,11 @@ class _Job:
             workspace.download_channels(s3, self._job)
             checkpoints = self._checkpoints(s3, workspace)
             status, ending = self._train(command, credentials, workspace, checkpoints)
-            self._finish(s3, workspace, status, ending)
+            if ending == _INTERRUPTED and status == 0:
+                ending = None  # it was done before the signal reached it
+            if ending != _INTERRUPTED:
+                self._finish(s3, workspace, status, ending)
+            return ending
         finally:
             workspace.remove()
 
@@ -200,7 +219,19 @@ class _Job:
         if self._record.stop_requested.is_set():
             self._record.move("Stopping")
             return "Stopped"
-        return "MaxRuntimeExceeded" if overdue else None
+        if overdue:
+            return "MaxRuntimeExceeded"
+        return _INTERRUPTED if self._is_interrupted() else None
+
+    def _is_interrupted(self) -> bool:
+        """Take an interruption of the job's Spot capacity, once."""
+        if not self._job.enable_managed_spot_training:
+            return False
+        asked = self._context.home / INTERRUPTIONS / self._record.name
+        if not asked.exists():
+            return False
+        asked.unlink(missing_ok=True)
+        return True
 
     def _environment(self, credentials: Credentials, workspace: Workspace) -> dict[str, str]:
         repository = self._context.repository

@@ -44,7 +44,7 @@ TRAINER = """
     checkpoints = root / "checkpoints"
     before = sorted(path.name for path in checkpoints.iterdir())
     (checkpoints / f"step-{len(before)}").write_text("state")
-    if mode in {"wait", "stubborn"}:
+    if mode in {"wait", "stubborn"} or (mode == "wait-first" and not before):
         (root / "model/partial.txt").write_text("partial")
         print("waiting", flush=True)
         time.sleep(60)
@@ -189,6 +189,33 @@ def test_a_failed_process_gives_its_reason(cloud: CloudContext, mode: str, reaso
     found = run_job(cloud, f"ends-{mode}", mode)
     assert (found["TrainingJobStatus"], found["FailureReason"]) == ("Failed", reason)
     assert "ModelArtifacts" not in found
+
+
+def test_an_interrupted_spot_job_starts_again_from_its_checkpoints(cloud: CloudContext) -> None:
+    for name, spot in (("spot", True), ("on-demand", False)):
+        asked = request(
+            name,
+            "wait-first",
+            EnableManagedSpotTraining=spot,
+            StoppingCondition={"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 600},
+        )
+        cloud.client("sagemaker").create_training_job(**asked)
+        await_line(cloud.log_directory / "training" / f"{name}.log", "waiting")
+        (cloud.home / "interruptions").mkdir(exist_ok=True)
+        (cloud.home / "interruptions" / name).touch()
+    found = await_job(cloud, "spot")
+    assert found["TrainingJobStatus"] == "Completed"
+    assert [one["Status"] for one in found["SecondaryStatusTransitions"]] == [
+        *("Starting", "Downloading", "Training", "Interrupted"),
+        *("Starting", "Downloading", "Training", "Uploading", "Completed"),
+    ]
+    _, seen = model_of(cloud, "spot")
+    assert seen["checkpoints"] == ["step-0"]
+    assert not (cloud.home / "interruptions" / "spot").exists()
+    # A job that does not run on Spot capacity keeps its instance.
+    assert (cloud.home / "interruptions" / "on-demand").exists()
+    cloud.client("sagemaker").stop_training_job(TrainingJobName="on-demand")
+    assert await_job(cloud, "on-demand")["TrainingJobStatus"] == "Stopped"
 
 
 def test_what_cannot_start_fails_with_the_reason(cloud: CloudContext) -> None:
