@@ -13,7 +13,7 @@ from typer.exceptions import TyperException
 
 from trading import __version__
 from trading.cli import data as data_command
-from trading.cli import inspect, models, month, serve, strategies
+from trading.cli import inspect, lineage, models, month, serve, strategies
 from trading.cli import universe as universe_command
 from trading.cli.backtest import backtest_command
 from trading.cli.crash import keep_traceback, unexpected
@@ -153,6 +153,33 @@ def rollback(
 ) -> int:
     """Make an earlier model champion again, by default the champion before the present one."""
     return models.roll_back(_settings(None), to, reason, as_json=as_json)
+
+
+@app.command("lineage")
+def lineage_command(
+    symbol: Annotated[str, typer.Argument(help="Of which name.")],
+    of_month: Annotated[
+        str | None, typer.Option("--month", metavar="YYYY-MM", help="The latest by default.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Check the chain from the data's hash to a signal and its mail, link by link."""
+    return lineage.show_lineage(_settings(None), symbol, of_month, as_json=as_json)
+
+
+@app.command()
+def withdraw(
+    of_month: Annotated[str, typer.Argument(metavar="YYYY-MM")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept, and mailed with a correction.")],
+    mail_again: Annotated[
+        bool, typer.Option("--mail-again", help="Its mail went out: mail a correction.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Take a stored month back, so that it can be run again with other content."""
+    return lineage.withdraw(
+        _settings(None), of_month, reason, mail_again=mail_again, as_json=as_json
+    )
 
 
 @app.command()
