@@ -99,7 +99,7 @@ def _fetched(result: IntakeResult, request: SessionRange, settings: Settings) ->
     stored = [o.session for o in result.outcomes if o.status in STORED]
     failed = result.count(SessionStatus.FAILED)
     hopeful = any(
-        (o.status is SessionStatus.FAILED and o.may_pass) or any(gap.may_pass for gap in o.missing)
+        (o.status is SessionStatus.FAILED and o.may_pass) or any(gap.soon for gap in o.missing)
         for o in result.outcomes
     )
     again = bool(result.left)

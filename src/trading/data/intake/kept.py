@@ -15,7 +15,7 @@ import pandas as pd
 from trading.data.intake.encoding import Answered
 from trading.data.intake.pulse import Pulse
 from trading.data.providers.base import DataProvider, FetchResult, MissingBars
-from trading.data.providers.failures import may_pass
+from trading.data.providers.failures import may_pass, settled
 from trading.data.providers.fallback import TellsActions
 from trading.data.providers.gaps import missing_bars
 from trading.data.providers.vendor import worst_of
@@ -248,7 +248,8 @@ def _joined(
         sessions,
         {symbol: str(error) for symbol, error in failures.items()},
         f"{name} failed",
-        passing={symbol for symbol, error in failures.items() if may_pass(error)},
+        passing={symbol for symbol, error in failures.items() if not settled(error)},
+        soon={symbol for symbol, error in failures.items() if may_pass(error)},
     )
     gaps = [gap for result in results for gap in result.missing if _meets(gap, first, last)]
     report = IngestReport(

@@ -46,7 +46,7 @@ class SessionOutcome:
     reasons : why the session is not as it should be, one sentence each
     alerts : sentences that the operator has to read
     repairs : how many repairs were made to its bars
-    may_pass : whether asking again soon may help
+    may_pass : of a failed session, whether asking again soon may help
     """
 
     session: date
@@ -151,6 +151,7 @@ def gap_to_dict(gap: MissingBars) -> dict[str, Any]:
         "fields": list(gap.fields),
         "reason": gap.reason,
         "may_pass": gap.may_pass,
+        "soon": gap.soon,
     }
 
 
@@ -164,4 +165,5 @@ def gap_from_dict(plain: Mapping[str, Any]) -> MissingBars:
         tuple(plain["fields"]),
         str(plain["reason"]),
         bool(plain["may_pass"]),
+        bool(plain["soon"]),
     )

@@ -265,7 +265,8 @@ class IntakeRun:
                 )
                 continue
             gaps = missing or tuple(
-                MissingBars(symbol, day, day, 1, (), reason) for symbol in block.lacking[day]
+                MissingBars(symbol, day, day, 1, (), reason, may_pass, may_pass)
+                for symbol in block.lacking[day]
             )
             held = _held(day, self._records.get(day))
             self._outcomes[day] = replace(held, missing=gaps)

@@ -23,7 +23,8 @@ class MissingBars:
     sessions : how many sessions it has
     fields : what is missing of those bars; empty when the whole bars are
     reason : why, in words
-    may_pass : whether asking again soon may help
+    may_pass : whether it may come yet: no provider said for good that it has nothing
+    soon : whether asking again within minutes may help
     """
 
     symbol: str
@@ -33,6 +34,7 @@ class MissingBars:
     fields: tuple[str, ...]
     reason: str
     may_pass: bool = False
+    soon: bool = False
 
 
 @dataclass(frozen=True, slots=True)

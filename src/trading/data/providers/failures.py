@@ -136,6 +136,12 @@ def may_pass(error: BaseException) -> bool:
     return remedy_of(error) is Remedy.RETRY or isinstance(error, CircuitOpen)
 
 
+def settled(error: BaseException) -> bool:
+    """Tell whether the provider answered for good: it has nothing, today or tomorrow."""
+    passing = isinstance(error, QuotaExhausted | CircuitOpen)
+    return remedy_of(error) is Remedy.NEXT and not passing
+
+
 def transport_failure(error: Exception, provider: str, what: str) -> ProviderError:
     """Return the named error for an exception of the HTTP client; its text may hold no URL."""
     remedy = remedy_of(error) or Remedy.STOP

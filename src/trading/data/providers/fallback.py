@@ -15,7 +15,7 @@ from trading.data.parsing import SYMBOL
 from trading.data.providers.base import DataProvider, FetchResult, MissingBars
 from trading.data.providers.board import Board
 from trading.data.providers.clock import Clock, LoopClock
-from trading.data.providers.failures import Remedy, malformed_symbol, may_pass, remedy_of
+from trading.data.providers.failures import Remedy, malformed_symbol, may_pass, remedy_of, settled
 from trading.data.providers.fundamentals import CompletedFundamentals, complete_fundamentals
 from trading.data.providers.gaps import missing_bars
 from trading.data.providers.polygon_answers import to_polygon
@@ -50,6 +50,7 @@ class _Run:
     failures: dict[str, Exception] = field(default_factory=dict)
     reasons: dict[str, dict[str, str]] = field(default_factory=dict)
     passing: dict[str, set[str]] = field(default_factory=dict)
+    soon: dict[str, set[str]] = field(default_factory=dict)
     untold: list[str] = field(default_factory=list)
     rows_read: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
@@ -59,9 +60,12 @@ class _Run:
         for action in result.actions:
             self.actions.setdefault((action.ex_date, action.symbol, action.type), action)
         self.passing.pop(name, None)
+        self.soon.pop(name, None)
         for gap in result.missing:
             if gap.may_pass:
                 self.passing.setdefault(name, set()).add(gap.symbol)
+            if gap.soon:
+                self.soon.setdefault(name, set()).add(gap.symbol)
             self.reasons.setdefault(gap.symbol, {})[name] = gap.reason
         self.rows_read += result.report.rows_read
         for reason, rows in result.report.dropped.items():
@@ -151,7 +155,7 @@ class FallbackProvider:
     async def _ask_all(self, run: _Run, sessions: SessionArray, turn: int) -> None:
         for place, provider in enumerate(self._providers):
             failure = run.failures.get(provider.name)
-            if turn and provider.name not in run.passing and not (failure and may_pass(failure)):
+            if turn and provider.name not in run.soon and not (failure and may_pass(failure)):
                 continue
             asked = await self._ask(run, provider, sessions)
             partial = asked and run.board is not None and run.board.lacking().mean()
@@ -259,9 +263,14 @@ class FallbackProvider:
         }
         default = "; ".join(general) or "no provider has it"
         passing = {symbol for told in run.passing.values() for symbol in told}
-        if any(may_pass(error) for error in run.failures.values()):
+        soon = {symbol for told in run.soon.values() for symbol in told}
+        if any(not settled(error) for error in run.failures.values()):
             passing.update(board.symbols)
-        return missing_bars(bars, board.symbols, board.sessions, reasons, default, passing=passing)
+        if any(may_pass(error) for error in run.failures.values()):
+            soon.update(board.symbols)
+        return missing_bars(
+            bars, board.symbols, board.sessions, reasons, default, passing=passing, soon=soon
+        )
 
     def _alerts(self, run: _Run, board: Board, result: FetchResult) -> tuple[str, ...]:
         alerts = list(run.untold)

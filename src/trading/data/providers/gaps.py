@@ -37,6 +37,7 @@ def missing_bars(
     default: str,
     *,
     passing: Collection[str] = (),
+    soon: Collection[str] = (),
 ) -> tuple[MissingBars, ...]:
     """Return what `bars` lack of `symbols` x `sessions`, sorted by symbol and session.
 
@@ -46,7 +47,7 @@ def missing_bars(
     symbols : unique
     sessions : (T,) datetime64[D], sorted
     reasons : why, by symbol; `default` for the others
-    passing : symbols whose reason may pass
+    passing, soon : symbols whose reason may pass, some day or within minutes
     """
     ordered = sorted(symbols)
     known = required_known(bars, ordered, sessions)
@@ -76,6 +77,7 @@ def missing_bars(
                 () if code & whole else fields,
                 reasons.get(ordered[n], default),
                 ordered[n] in passing,
+                ordered[n] in soon,
             )
         )
     return tuple(found)

@@ -15,7 +15,7 @@ from trading.data.providers.answers import WRONG_DAY_SHARE, malformed
 from trading.data.providers.base import FetchResult
 from trading.data.providers.client import ProviderClient
 from trading.data.providers.clock import Clock
-from trading.data.providers.failures import QuotaExhausted, malformed_symbol, may_pass
+from trading.data.providers.failures import QuotaExhausted, malformed_symbol, may_pass, settled
 from trading.data.providers.gaps import missing_bars
 from trading.data.providers.keys import KeyResolver, environment_keys
 from trading.data.providers.plans import base_url_of, plan_of
@@ -148,7 +148,8 @@ class NetworkProvider(ABC):
             sessions,
             {symbol: str(error) for symbol, error in failures.items()},
             f"{self.name} has no usable bar of it",
-            passing={symbol for symbol, error in failures.items() if may_pass(error)},
+            passing={symbol for symbol, error in failures.items() if not settled(error)},
+            soon={symbol for symbol, error in failures.items() if may_pass(error)},
         )
         return replace(result, missing=gaps)
 
