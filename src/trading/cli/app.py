@@ -17,6 +17,7 @@ from trading.cli import inspect, lineage, models, month, serve, strategies
 from trading.cli import universe as universe_command
 from trading.cli.backtest import backtest_command
 from trading.cli.crash import keep_traceback, unexpected
+from trading.cli.evaluate import evaluate_command
 from trading.cli.fetch import backfill_command, fetch_command
 from trading.cli.output import FAILED, MISUSE, console
 from trading.cli.run import run_command, session_app
@@ -38,6 +39,7 @@ app.add_typer(session_app, name="session")
 app.command("fetch")(fetch_command)
 app.command("backfill")(backfill_command)
 app.command("backtest")(backtest_command)
+app.command("evaluate")(evaluate_command)
 app.command("run")(run_command)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -18,6 +18,7 @@ from trading.evaluation.track import Track, follow_decisions, track_of
 from trading.evaluation.walk_forward import Fold, outcome_ends
 from trading.features.dataset import Dataset
 from trading.features.specification import FEATURES
+from trading.market.panel import Panel
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -37,6 +38,22 @@ class Benchmark:
 
     name: str
     returns: FloatArray
+
+
+def align_benchmark(name: str, panel: Panel, dataset: Dataset) -> Benchmark:
+    """Return a benchmark's returns on the dataset's sessions, NaN where it has no bar.
+
+    `panel` holds its bars in the first column.
+    """
+    known = panel.sessions.astype("datetime64[D]")
+    days = dataset.sessions.astype("datetime64[D]")
+    at = np.clip(np.searchsorted(known, days), 0, max(len(known) - 1, 0))
+    held = known[at] == days if len(known) else np.zeros(len(days), dtype=bool)
+    close = np.full(len(days), np.nan)
+    close[held] = panel.adjusted_close[at[held], 0]
+    returns = np.full(len(days), np.nan)
+    returns[1:] = close[1:] / close[:-1] - 1.0
+    return Benchmark(name, returns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from trading.features.dataset import Dataset
 from trading.features.specification import FEATURES
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 
 class Record(BaseModel):
@@ -111,9 +112,7 @@ def gather_evidence(
         net_alpha_error=annual(alpha, error=True),
         net_alpha_p_value=alpha.p_value if alpha else None,
         alpha_over={
-            name: annual(
-                net_alpha(_difference(challenger.track, track), dataset, indices, outcomes)
-            )
+            name: _alpha_over(challenger.track, track, dataset, indices, outcomes)
             for name, track in baselines.items()
             if name in FACTOR_BASELINES
         },
@@ -148,8 +147,17 @@ def candidate_information(
     return {name: values for name, values in found.items() if np.isfinite(values).any()}
 
 
-def _difference(track: Track, other: Track) -> Track:
-    return replace(track, net_returns=track.net_returns - other.net_returns)
+def _alpha_over(
+    track: Track,
+    other: Track,
+    dataset: Dataset,
+    indices: IntArray,
+    outcomes: Sequence[MonthlyOutcome | None],
+) -> float | None:
+    difference = track.net_returns - other.net_returns
+    if not difference.any():
+        return 0.0
+    return annual(net_alpha(replace(track, net_returns=difference), dataset, indices, outcomes))
 
 
 def _member_scores(
