@@ -16,9 +16,10 @@ import numpy.typing as npt
 from trading.data.catalog import LAYOUT, Catalog, Session
 from trading.data.curation import differing_rows, in_order, overlay, years_of
 from trading.data.manifest import Manifest, session_digests
-from trading.data.parquet import BarColumns, decode_bars, encode_bars
+from trading.data.parquet import BarColumns, decode_bars
 from trading.data.raw import RawLayer, put_if_changed
-from trading.data.store.base import ObjectStore
+from trading.data.store.base import ObjectStore, StoredObject
+from trading.data.year_files import encode_year, merge_year
 from trading.errors import NotFoundError
 from trading.market.bars import FIELDS
 
@@ -44,21 +45,13 @@ class CuratedBars:
         self, catalog: Catalog, year: str, fields: tuple[str, ...] = FIELDS
     ) -> list[BarColumns]:
         """Return the bars of a year in parts that share no (symbol, day)."""
-        found: list[BarColumns] = []
-        if catalog.layout < LAYOUT and not catalog.simulated:
-            return [self.from_raw(catalog, year)]
-        if year in catalog.years:
-            key = year_key(year)
-            try:
-                held = self._store.get(key)
-            except NotFoundError:
-                return [self.from_raw(catalog, year)]
-            # A folder's etag is the checksum already.
-            if catalog.years[year] != held.etag and catalog.years[year] != _checksum(held.body):
-                return [self.from_raw(catalog, year)]
-            found.append(decode_bars(held.body, key, fields))
-        pending = catalog.pending.get(year, ())
-        return found + [in_order(self._raw.bars(key, fields)) for key in pending]
+        held = self._trusted(catalog, year)
+        if held is None:
+            return self._beside(catalog, year, fields)
+        return [
+            decode_bars(held.body, year_key(year), fields),
+            *self._pending(catalog, year, fields),
+        ]
 
     def years(
         self, catalog: Catalog, years: Sequence[str], fields: tuple[str, ...] = FIELDS
@@ -68,12 +61,12 @@ class CuratedBars:
             found = list(pool.map(lambda year: self.parts(catalog, year, fields), years))
         return [part for parts in found for part in parts]
 
-    def from_raw(self, catalog: Catalog, year: str) -> BarColumns:
+    def from_raw(self, catalog: Catalog, year: str, fields: tuple[str, ...] = FIELDS) -> BarColumns:
         """Return the bars of a year made of its raw batches, in the order of the catalog."""
         parts: list[BarColumns] = []
         for batch in catalog.batches:
             if batch.first[:4] <= year <= batch.last[:4]:
-                bars = self._raw.bars(batch.manifest)
+                bars = self._raw.bars(batch.manifest, fields)
                 whole = batch.first[:4] == batch.last[:4]
                 parts.append(bars if whole else bars.take(_in_year(bars, year)))
         return overlay(parts)
@@ -92,16 +85,32 @@ class CuratedBars:
             pending = {**catalog.pending, day[:4]: (*held, added.batches[-1].manifest)}
             sessions = {**catalog.sessions, **_sessions(bars)}
             return replace(added, pending=pending, sessions=sessions)
-        made: dict[str, BarColumns] = {}
         restated = 0
         for year, rows in years_of(bars):
-            parts = self.parts(catalog, year)
-            if any(str(session) in catalog.sessions for session in np.unique(rows.day)):
-                parts = [overlay(parts)]
-                restated += differing_rows(parts[0], rows)
-            made[year] = overlay([*parts, rows])
-        changed = {str(session) for session in np.unique(bars.day)}
-        return self.write(catalog.with_batch(manifest, restated), made, changed)[0]
+            catalog, changed = self._lay_over(catalog, year, rows)
+            restated += changed
+        return catalog.with_batch(manifest, restated)
+
+    def _lay_over(self, catalog: Catalog, year: str, rows: BarColumns) -> tuple[Catalog, int]:
+        """Write a year with rows laid over it; return how many repeat a held one otherwise."""
+        held = self._trusted(catalog, year)
+        if held is None:
+            base = self._beside(catalog, year)
+            merged = overlay([*base, rows])
+            restated = differing_rows(overlay(base), rows) if base else 0
+            body, days = encode_year(merged), np.unique(rows.day)
+            changed = merged.take(np.isin(merged.day, days))
+            put_if_changed(self._store, year_key(year), body)
+        else:
+            done = merge_year(held.body, year_key(year), self._pending(catalog, year), rows)
+            body, changed, restated, tag = done.body, done.changed, done.restated, held.etag
+            # The old bytes are not needed for the write: a year is large.
+            del held
+            if _checksum(body) != catalog.years[year]:
+                self._store.put(year_key(year), body, if_match=tag)
+        return self._written(
+            catalog, year, body, {**catalog.sessions, **_sessions(changed)}
+        ), restated
 
     def write_all(self, catalog: Catalog) -> tuple[Catalog, int]:
         """Make every year anew of its raw batches; return the catalog and how many differed."""
@@ -115,33 +124,47 @@ class CuratedBars:
         for year in sorted(years):
             rows = self.from_raw(catalog, year)
             if len(rows):
-                catalog, wrote = self.write(catalog, {year: rows})
-                written += wrote
+                body = encode_year(rows)
+                written += put_if_changed(self._store, year_key(year), body)
+                catalog = self._written(
+                    catalog, year, body, {**catalog.sessions, **_sessions(rows)}
+                )
         return catalog, written
 
-    def write(
-        self, catalog: Catalog, made: Mapping[str, BarColumns], changed: set[str] | None = None
-    ) -> tuple[Catalog, int]:
-        """Write whole years; return the catalog that says so, and how many were written anew.
+    def _written(
+        self, catalog: Catalog, year: str, body: bytes, sessions: Mapping[str, Session]
+    ) -> Catalog:
+        years = {**catalog.years, year: _checksum(body)}
+        pending = {other: keys for other, keys in catalog.pending.items() if other != year}
+        return replace(catalog, years=years, sessions=sessions, pending=pending)
 
-        `changed` are the sessions whose bars differ from what the catalog holds, None for all.
-        """
-        years, written = dict(catalog.years), 0
-        sessions = {
-            day: held
-            for day, held in catalog.sessions.items()
-            if changed is not None or day[:4] not in made
-        }
-        for year, rows in made.items():
-            body = encode_bars(rows)
-            years[year] = _checksum(body)
-            written += put_if_changed(self._store, year_key(year), body)
-            if changed is not None:
-                days = np.array(sorted(changed), dtype="datetime64[D]")
-                rows = rows.take(np.isin(rows.day, days))
-            sessions |= _sessions(rows)
-        pending = {year: keys for year, keys in catalog.pending.items() if year not in made}
-        return replace(catalog, years=years, sessions=sessions, pending=pending), written
+    def _trusted(self, catalog: Catalog, year: str) -> StoredObject | None:
+        """Return the year's object when it is the catalog's."""
+        if year not in catalog.years or (catalog.layout < LAYOUT and not catalog.simulated):
+            return None
+        try:
+            held = self._store.get(year_key(year))
+        except NotFoundError:
+            return None
+        # A folder's etag is the checksum already.
+        known = catalog.years[year]
+        return held if known == held.etag or known == _checksum(held.body) else None
+
+    def _beside(
+        self, catalog: Catalog, year: str, fields: tuple[str, ...] = FIELDS
+    ) -> list[BarColumns]:
+        """Return the bars of a year whose object cannot be trusted, or is not there."""
+        lost = year in catalog.years or catalog.layout < LAYOUT
+        if lost:
+            return [self.from_raw(catalog, year, fields)]
+        return self._pending(catalog, year, fields)
+
+    def _pending(
+        self, catalog: Catalog, year: str, fields: tuple[str, ...] = FIELDS
+    ) -> list[BarColumns]:
+        """Return the sessions that wait beside a year."""
+        keys = catalog.pending.get(year, ())
+        return [in_order(self._raw.bars(key, fields)) for key in keys]
 
 
 def year_key(year: str) -> str:

@@ -1,7 +1,8 @@
 """Bars frames as Parquet bytes, the same bytes for the same bars."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
@@ -127,29 +128,54 @@ def _concat_beside(parts: Sequence[BarColumns], name: str) -> SessionArray | Non
     )
 
 
+class BarWriter:
+    """Writes bars as the row groups of one Parquet object (zstd); the same bars, the same bytes.
+
+    Parameters
+    ----------
+    beside : which of the columns `basis` and `named` the object has
+    """
+
+    def __init__(self, beside: Iterable[str] = ()) -> None:
+        self._beside = tuple(beside)
+        self._schema = pa.schema([*SCHEMA, *((name, pa.date32()) for name in self._beside)])
+        self._sink = io.BytesIO()
+        self._writer = pq.ParquetWriter(
+            self._sink,
+            self._schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=["symbol", "date", *self._beside],
+            use_byte_stream_split=list(FIELDS),
+            write_statistics=["date", "symbol"],
+        )
+
+    def write(self, bars: BarColumns) -> None:
+        """Write bars as one row group; only the symbols that occur are stored."""
+        occurs = np.bincount(bars.code, minlength=len(bars.names)) > 0
+        names = pa.array([bars.names[i] for i in np.flatnonzero(occurs)], type=pa.large_string())
+        code = (np.cumsum(occurs, dtype=np.int32) - 1)[bars.code]
+        told = (getattr(bars, name) for name in self._beside)
+        arrays = [
+            pa.array(bars.day),
+            pa.DictionaryArray.from_arrays(pa.array(code, type=pa.int32()), names),
+            *(pa.array(bars.values[name]) for name in FIELDS),
+            *(pa.array(bars.day if column is None else column) for column in told),
+        ]
+        table = pa.Table.from_arrays(arrays, schema=self._schema)
+        self._writer.write_table(table, row_group_size=max(len(bars), 1))
+
+    def finish(self) -> bytes:
+        """Return the bytes of the object."""
+        self._writer.close()
+        return self._sink.getvalue()
+
+
 def encode_bars(bars: BarColumns) -> bytes:
-    """Return the Parquet bytes (zstd) of bars; only the symbols that occur are stored."""
-    occurs = np.bincount(bars.code, minlength=len(bars.names)) > 0
-    names = pa.array([bars.names[i] for i in np.flatnonzero(occurs)], type=pa.large_string())
-    code = (np.cumsum(occurs, dtype=np.int32) - 1)[bars.code]
-    arrays = [
-        pa.array(bars.day),
-        pa.DictionaryArray.from_arrays(pa.array(code, type=pa.int32()), names),
-        *(pa.array(bars.values[name]) for name in FIELDS),
-    ]
-    beside = {name: getattr(bars, name) for name in BESIDE if getattr(bars, name) is not None}
-    schema = pa.schema([*SCHEMA, *((name, pa.date32()) for name in beside)])
-    sink = io.BytesIO()
-    pq.write_table(
-        pa.Table.from_arrays([*arrays, *map(pa.array, beside.values())], schema=schema),
-        sink,
-        compression="zstd",
-        compression_level=1,
-        use_dictionary=["symbol", "date", *beside],
-        use_byte_stream_split=list(FIELDS),
-        write_statistics=["date", "symbol"],
-    )
-    return sink.getvalue()
+    """Return the Parquet bytes of bars in one row group, see `BarWriter`."""
+    writer = BarWriter(name for name in BESIDE if getattr(bars, name) is not None)
+    writer.write(bars)
+    return writer.finish()
 
 
 def decode_bars(body: bytes, key: str, fields: Sequence[str] = FIELDS) -> BarColumns:
@@ -157,17 +183,29 @@ def decode_bars(body: bytes, key: str, fields: Sequence[str] = FIELDS) -> BarCol
 
     Only the values of `fields` are decoded.
     """
-    try:
+    with unreadable(key):
         source = pq.ParquetFile(pa.BufferReader(body), read_dictionary=["symbol"])
         beside = [name for name in BESIDE if name in source.schema_arrow.names]
-        columns = ["date", "symbol", *fields, *beside]
-        table = source.read(columns=columns).select(columns)
-        table = table.combine_chunks().unify_dictionaries()
+        return columns_of(source.read(columns=["date", "symbol", *fields, *beside]), fields)
+
+
+@contextmanager
+def unreadable(key: str) -> Iterator[None]:
+    """Raise `DataError` in a block that finds the object `key` to be no Parquet file of bars."""
+    try:
+        yield
     except (pa.ArrowException, KeyError, OSError) as error:
         raise DataError(
             f"the object {key} of the lake is not a Parquet file of bars ({error}); "
             "delete it and ingest again"
         ) from error
+
+
+def columns_of(table: pa.Table, fields: Sequence[str]) -> BarColumns:
+    """Return a table as columns, with the values of `fields`; raises `KeyError` without them."""
+    beside = [name for name in BESIDE if name in table.column_names]
+    table = table.select(["date", "symbol", *fields, *beside])
+    table = table.combine_chunks().unify_dictionaries()
     symbol = table["symbol"].combine_chunks()
     chunk = symbol.chunk(0) if isinstance(symbol, pa.ChunkedArray) else symbol
     spelt = [str(name) for name in chunk.dictionary.to_pylist()]
