@@ -1,11 +1,11 @@
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from trading.data.simulation.regimes import (
     FILL_DELAY,
-    MONTH,
     PlantedMarket,
     PlantedMarketSettings,
     plant_market,
@@ -22,8 +22,8 @@ def draw(**changes: object) -> PlantedMarket:
 
 def months(market: PlantedMarket) -> np.ndarray:
     """Returns `(months, N)` of each decision's holding period."""
-    starts = market.decisions[:-1] + FILL_DELAY + 1
-    return np.stack([market.returns[row : row + MONTH].sum(axis=0) for row in starts])
+    fills = market.decisions + FILL_DELAY
+    return np.stack([market.returns[a + 1 : b + 1].sum(axis=0) for a, b in pairwise(fills)])
 
 
 def rank_correlations(scores: np.ndarray, outcome: np.ndarray) -> np.ndarray:
@@ -42,6 +42,14 @@ def test_equal_settings_give_equal_markets(regime):
     assert one.returns.tobytes() == other.returns.tobytes()
     assert one.context.tobytes() == other.context.tobytes()
     assert draw(regime=regime, seed=1).returns.tobytes() != one.returns.tobytes()
+
+
+def test_decisions_are_made_on_the_last_session_of_each_month():
+    market = draw()
+    month = market.sessions.astype("datetime64[M]")
+    assert (month[market.decisions[:-1]] != month[market.decisions[:-1] + 1]).all()
+    assert len(np.unique(month[market.decisions])) == len(market.decisions) == 61
+    assert len(market.sessions) == len(market.returns) == market.decisions[-1] + FILL_DELAY + 1
 
 
 @pytest.mark.parametrize("regime", REGIMES)

@@ -10,6 +10,7 @@ so a market of 1,000 names and ten years takes two seconds. `SimulatedMarket` is
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -23,7 +24,7 @@ IntArray = npt.NDArray[np.int64]
 
 MONTH = 21
 FILL_DELAY = 1
-FIRST_SESSION = np.datetime64("2010-01-04")
+FIRST_MONTH = np.datetime64("2010-01", "M")
 RANK_DEVIATION = 1.0 / np.sqrt(3.0)
 # The rank correlation that a linear signal of correlation 1 leaves, by the mix of volatilities.
 RANK_SHARE = 0.97
@@ -98,7 +99,8 @@ class PlantedMarket:
     ----------
     settings : what it was drawn from
     sessions : (T,) datetime64[D], weekdays
-    decisions : (D,) rows of `sessions`, one a month; `D = months + 1`, the last without an outcome
+    decisions : (D,) rows of `sessions`, the last of each month; `D = months + 1`, the last of them
+        without an outcome
     features : (D, N, F) float32, ranks in -1..1 over the names
     context : (D, C) float32, of order one
     returns : (T, N) float32, simple daily
@@ -126,8 +128,8 @@ def plant_market(settings: PlantedMarketSettings) -> PlantedMarket:
     """Draw a market; `settings` determine it."""
     random = np.random.default_rng(settings.seed)
     count = settings.months + 1
-    decisions = 2 + np.arange(count, dtype=np.int64) * MONTH
-    total = int(decisions[-1]) + FILL_DELAY + 1
+    sessions, decisions = _calendar(count)
+    total = len(sessions)
     features = _characteristics(settings, count, random)
     state = _chain(settings, count, random)
     market = _market_returns(settings, state, decisions, total, random)
@@ -145,14 +147,14 @@ def plant_market(settings: PlantedMarketSettings) -> PlantedMarket:
     beta = np.clip(1.0 + settings.spread * random.standard_normal(settings.names), 0.1, None)
     means = np.tile(beta * settings.premium / 252.0, (total, 1))
     strength = settings.information / (RANK_SHARE * size * np.sqrt(MONTH))
-    for index, row in enumerate(decisions):
-        first = int(row) + FILL_DELAY + 1
-        means[first : first + MONTH] += strength * sigma * signal[index]
+    fills = decisions + FILL_DELAY
+    for index, (first, last) in enumerate(pairwise(fills)):
+        means[first + 1 : last + 1] += strength * sigma * signal[index]
     noise = random.standard_normal((total, settings.names), dtype=np.float32)
     returns = means + beta * market[:, None] + sigma * noise
     return PlantedMarket(
         settings=settings,
-        sessions=np.busday_offset(FIRST_SESSION, np.arange(total)),
+        sessions=sessions,
         decisions=decisions,
         features=features.astype(np.float32),
         context=context.astype(np.float32),
@@ -163,6 +165,21 @@ def plant_market(settings: PlantedMarketSettings) -> PlantedMarket:
         regime_column=column,
         volatility=np.tile(sigma, (count, 1)).astype(np.float32),
     )
+
+
+def _calendar(count: int) -> tuple[npt.NDArray[np.datetime64], IntArray]:
+    """Return weekdays, and the rows of the last one of each of `count` months.
+
+    They end at the fill of the last decision: the session after it.
+    """
+    ends = np.busday_offset(
+        (FIRST_MONTH + np.arange(1, count + 1)).astype("datetime64[D]"), -1, roll="forward"
+    )
+    first = FIRST_MONTH.astype("datetime64[D]")
+    last = np.busday_offset(ends[-1], FILL_DELAY)
+    days = np.arange(first, last + np.timedelta64(1, "D"))
+    sessions = days[np.is_busday(days)]
+    return sessions, np.searchsorted(sessions, ends).astype(np.int64)
 
 
 def _characteristics(
