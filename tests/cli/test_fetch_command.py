@@ -272,3 +272,23 @@ def test_a_disk_that_cannot_hold_it_is_told_before_anything_is_asked(
     assert answer.code == 1
     assert "are free; free some space" in answer.told
     assert site.seen == {}
+
+
+def test_a_quota_that_is_used_up_leaves_the_rest_to_the_next_day(
+    command: Command, site: Site, tmp_path: Path
+) -> None:
+    lake = tmp_path / "lake"
+    arguments = (
+        "backfill", *SPAN, "--provider", "alpha_vantage", "--symbols", ",".join(site.names[1:13]),
+        "--lake", str(lake), "--yes", "--json",
+    )  # fmt: skip
+    quota = "TRADING_DATA__PROVIDERS__ALPHA_VANTAGE__REQUESTS_PER_DAY"
+    first = command(*arguments, env=site.environment() | {quota: "9"})
+    assert first.json()["plan"]["days_of_quota"] == 2
+    assert site.seen == {"alpha_vantage": 9}
+    assert first.code == 1
+    second = command(*arguments)
+    assert second.code == 0, second.err
+    assert site.seen == {"alpha_vantage": 12}
+    assert len(stored_bars(lake)) == 12 * SESSIONS
+    assert wrong_bars(site, lake).empty

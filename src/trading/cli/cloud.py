@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import boto3
+
 from trading.config import Settings
+from trading.data.providers import NETWORK_PROVIDERS
+from trading.data.providers.keys import environment_keys, put_keys
 from trading.errors import ConfigurationError, MonthError
 from trading.month.resources import Resources
 
@@ -83,6 +87,8 @@ def embedded_cloud(
     try:
         cloud = _until_ready(process, home, phase)
         with _speaking_to(cloud):
+            if deploy:
+                _hand_over_keys(settings)
             yield cloud
     finally:
         process.terminate()
@@ -90,6 +96,16 @@ def embedded_cloud(
             process.wait(timeout=20)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+def _hand_over_keys(settings: Settings) -> None:
+    """Put the operator's API keys into the cloud's secrets, when its functions ask a provider.
+
+    Functions inherit nothing of this process's environment, as on AWS.
+    """
+    if settings.data.provider in NETWORK_PROVIDERS:
+        prefix = f"trading-{settings.environment}/providers/"
+        put_keys(boto3.client("secretsmanager"), prefix, environment_keys())
 
 
 def _serve(home: Path, settings: Settings, *, deploy: bool) -> "subprocess.Popen[str]":

@@ -72,6 +72,8 @@ def _rows_of(plan: BackfillPlan) -> Iterator[tuple[str, str]]:
     closed = f"; {plan.holidays:,} holidays" if plan.holidays else ""
     yield "sessions", f"{plan.sessions:,} of {plan.exchange}: {', '.join(counts)}{closed}"
     yield "symbols", plan.universe
+    if not plan.ask:
+        return
     for position, cost in enumerate(plan.costs):
         about = "" if cost.exact else "about "
         yield "" if position else "requests", f"{about}{cost.calls:,} {cost.what}"
