@@ -13,6 +13,7 @@ from trading.config.data import (
     UniverseSettings,
     VendorSettings,
 )
+from trading.config.exposure import ExposureSettings
 from trading.config.learning import (
     CostSettings,
     GateSettings,
@@ -38,14 +39,17 @@ from trading.config.settings import (
     ScheduleSettings,
     Settings,
 )
+from trading.config.store import BarStoreSettings
 
 __all__ = [
     "PREFIX",
     "RESERVED",
     "Algorithm",
+    "BarStoreSettings",
     "CostSettings",
     "DataSettings",
     "DriftSettings",
+    "ExposureSettings",
     "Fraction",
     "GateSettings",
     "MonitoringSettings",
