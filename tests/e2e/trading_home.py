@@ -98,9 +98,9 @@ class TradingHome:
         """Run a command to its end."""
         return finished(self.start(*arguments))
 
-    def start_month(self, as_of: str) -> "subprocess.Popen[str]":
-        """Start a month of the small market."""
-        return self.start("month", "--json", "--as-of", as_of, *_as_options(SMALL))
+    def start_month(self, as_of: str, *more: str) -> "subprocess.Popen[str]":
+        """Start a month of the small market; what `more` sets wins."""
+        return self.start("month", "--json", "--as-of", as_of, *_as_options(SMALL), *more)
 
     def month(self, as_of: str) -> Ran:
         """Run a month of the small market."""

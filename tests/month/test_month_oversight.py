@@ -62,7 +62,7 @@ def verdict(found: Rejected, month: int) -> dict[str, Any]:
     state = found.states[month]
     folder = f"runs/{state['month']['month']}/{state['month']['execution']}"
     loaded: dict[str, Any] = json.loads(
-        found.runner.resources.runs.get(f"{folder}/verdict.json").body
+        found.runner.resources.runs.get(f"{folder}/evidence/verdict.json").body
     )
     return loaded
 

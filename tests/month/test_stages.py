@@ -188,7 +188,7 @@ def test_the_kept_champion_is_judged_by_its_stored_scores(rejected: Quarter) -> 
     for symbol, score in ranked.items():
         assert history.scores[row, history.symbols.index(symbol)] == pytest.approx(score)
     verdicts = [
-        json.loads(resources.runs.get(f"runs/{m}/monthly-{m}-r1/verdict.json").body)
+        json.loads(resources.runs.get(f"runs/{m}/monthly-{m}-r1/evidence/verdict.json").body)
         for m in ("2024-01", "2024-02", "2024-03")
     ]
     assert "champion" not in verdicts[0]["figures"]

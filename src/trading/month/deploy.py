@@ -24,7 +24,7 @@ def deploy(request: DeployRequest, resources: Resources) -> Champion:
     """Copy the challenger into production and make it champion; safe to repeat."""
     month, validated = request.month, request.validated
     champion = _copy(month, validated.challenger_prefix, "ensemble", PRODUCTION, resources)
-    _keep_verdict(champion, validated, resources)
+    _keep_evidence(champion, validated, resources)
     reason = f"{month.month}: passed the gate"
     enter_model(champion, "CANDIDATE", month.execution, reason, resources)
     promote_model(champion, month.execution, reason, resources)
@@ -42,7 +42,7 @@ def keep_champion(request: KeepRequest, resources: Resources) -> Champion:
     month, validated = request.month, request.validated
     why = "; ".join(validated.reasons)
     rejected = _copy(month, validated.challenger_prefix, "ensemble", ARCHIVE, resources)
-    _keep_verdict(rejected, validated, resources)
+    _keep_evidence(rejected, validated, resources)
     enter_model(rejected, "REJECTED", month.execution, f"{month.month}: {why}", resources)
     champion = request.resolved.champion
     if champion is None:
@@ -74,7 +74,8 @@ def _copy(
     )
 
 
-def _keep_verdict(ref: ChampionRef, validated: Validated, resources: Resources) -> None:
-    """Keep the verdict on a challenger beside the other evidence, and with one that lost."""
-    verdict = resources.runs.get(key_of(resources.runs, validated.verdict_uri)).body
-    resources.models.put(f"{evidence_prefix(ref)}/{VERDICT}", verdict)
+def _keep_evidence(ref: ChampionRef, validated: Validated, resources: Resources) -> None:
+    """Keep verdict, evaluation and model card of a challenger, whatever became of it."""
+    folder = key_of(resources.runs, validated.verdict_uri).rpartition("/")[0]
+    files = get_folder(resources.runs, folder)
+    put_folder(resources.models, evidence_prefix(ref), files, VERDICT)

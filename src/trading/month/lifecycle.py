@@ -9,6 +9,7 @@ import json
 
 from trading.agents.artifact import MANIFEST, Manifest
 from trading.errors import ConflictError
+from trading.month.champion_record import RECORD
 from trading.month.model_record import ModelRecord, ModelStatus
 from trading.month.payloads import ChampionRef
 from trading.month.pointers import uri_of
@@ -17,6 +18,8 @@ from trading.month.resources import Resources
 LATEST = "production/latest/champion.json"
 EVIDENCE = "backtest-results"
 VERDICT = "verdict.json"
+METRICS = "metrics.json"
+"""What is known of a model that no gate has judged."""
 
 
 def evidence_prefix(ref: ChampionRef) -> str:
@@ -32,12 +35,11 @@ def enter_model(
     record = records.enter(ref, status, by, reason)
     if record.package_arn is None:
         manifest = Manifest.model_validate_json(models.get(f"{ref.prefix}/{MANIFEST}").body)
-        verdict = f"{evidence_prefix(ref)}/{VERDICT}"
         arn = resources.registry.register(
             record,
             manifest,
             f"{uri_of(models, ref.prefix)}/",
-            uri_of(models, verdict) if models.exists(verdict) else None,
+            _evidence(ref, resources),
         )
         record = records.keep_package(record, arn)
     resources.registry.follow(record)
@@ -99,6 +101,13 @@ def settle(
     return pointer.ref()
 
 
+def _evidence(ref: ChampionRef, resources: Resources) -> str | None:
+    """Return the URI of the verdict on a model, else of its metrics, else None."""
+    models = resources.models
+    places = (f"{evidence_prefix(ref)}/{name}" for name in (VERDICT, METRICS))
+    return next((uri_of(models, place) for place in places if models.exists(place)), None)
+
+
 def _follow(
     record: ModelRecord, status: ModelStatus, by: str, reason: str, resources: Resources
 ) -> None:
@@ -113,5 +122,10 @@ def _target(version: str, resources: Resources) -> ChampionRef:
         raise ConflictError(
             f"the files of model {record.version} are gone from {record.prefix}; "
             "choose another version (`trading models`)"
+        )
+    if record.kind == "ensemble" and not resources.models.exists(f"{record.prefix}/{RECORD}"):
+        raise ConflictError(
+            f"model {record.version} was never judged: it has no out-of-sample record, which the"
+            " next gate would need of a champion"
         )
     return record.ref()

@@ -42,7 +42,7 @@ class ModelRegistry:
         self._client = client or boto3.client("sagemaker")
 
     def register(
-        self, record: ModelRecord, manifest: Manifest, model_uri: str, verdict_uri: str | None
+        self, record: ModelRecord, manifest: Manifest, model_uri: str, evidence_uri: str | None
     ) -> str:
         """Make the package of a version and return its ARN; one token a version makes it once.
 
@@ -51,7 +51,7 @@ class ModelRegistry:
         record : its place and status
         manifest : of the model folder
         model_uri : folder of the model, ends in `/`
-        verdict_uri : JSON of the gate's verdict on it; None for a model that was not judged
+        evidence_uri : JSON of the gate's verdict on it, or of its metrics; None where there is none
         """
         container = {
             "Image": self._image,
@@ -64,8 +64,8 @@ class ModelRegistry:
             },
         }
         evidence: dict[str, Any] = {}
-        if verdict_uri is not None:
-            statistics = {"ContentType": METRICS_TYPE, "S3Uri": verdict_uri}
+        if evidence_uri is not None:
+            statistics = {"ContentType": METRICS_TYPE, "S3Uri": evidence_uri}
             evidence["ModelMetrics"] = {"ModelQuality": {"Statistics": statistics}}
         answer = self._client.create_model_package(
             ModelPackageGroupName=self.group,

@@ -1,5 +1,7 @@
 """Validate: the recipe is judged by out-of-fold scores, against baselines and the champion."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from trading.agents.artifact import MANIFEST, Artifact, Manifest, Member, merge
@@ -8,13 +10,17 @@ from trading.agents.policy import FactorPolicy
 from trading.config import Settings
 from trading.errors import ModelError
 from trading.evaluation.baselines import Benchmark, best_factor, factor_scorer, latest_factor
+from trading.evaluation.model_card import model_card
 from trading.evaluation.out_of_fold import OutOfSample, Scorer, ensemble_scorer
+from trading.evaluation.study import describe
+from trading.evaluation.validation import Validation
 from trading.evaluation.validation import validate as judge_challenger
 from trading.evaluation.walk_forward import Fold, make_folds
 from trading.features.dataset import Dataset
 from trading.monitoring.reference import Profile
 from trading.month.champion_record import RECORD, champion_history
 from trading.month.drift_reference import REFERENCE, load_profile, reference_of
+from trading.month.lifecycle import VERDICT
 from trading.month.payloads import MonthRun, Validated, ValidateRequest
 from trading.month.pointers import key_of, put_folder, uri_of
 from trading.month.prepare import load_dataset
@@ -23,7 +29,10 @@ from trading.month.shadow import judge_with_shadow, shadow_history
 
 
 def validate(request: ValidateRequest, resources: Resources) -> Validated:
-    """Judge the challenger and write it, its verdict and (without a champion) the baseline."""
+    """Judge the challenger and write it, the evidence on it and (without a champion) the baseline.
+
+    The gate's own checks come first; then what rejected challengers have shown in shadow.
+    """
     month, settings = request.month, resources.settings
     dataset = load_dataset(request.prepared, resources)
     folds = make_folds(dataset, settings.training, min_months=settings.gate.min_months)
@@ -31,12 +40,6 @@ def validate(request: ValidateRequest, resources: Resources) -> Validated:
     _assert_lineage(challenger.manifest, dataset, folds)
     ensembles = [challenger.fold_ensemble(fold.index) for fold in folds]
     scorers = [ensemble_scorer(dataset, ensemble) for ensemble in ensembles]
-    members = {
-        member.name: [
-            ensemble_scorer(dataset, Ensemble((ensemble.members[place],))) for ensemble in ensembles
-        ]
-        for place, member in enumerate(challenger.manifest.members)
-    }
     champion = champion_history(request.resolved.champion, resources)
     validation = judge_challenger(
         dataset,
@@ -45,33 +48,34 @@ def validate(request: ValidateRequest, resources: Resources) -> Validated:
         settings,
         champion=champion,
         benchmark=benchmark_of(dataset, resources),
-        members=members,
+        members=_members(dataset, challenger.manifest, ensembles),
     )
     shadow = shadow_history(month.month, resources)
     verdict = judge_with_shadow(validation.verdict, dataset, shadow, champion, settings)
+    validation = replace(validation, verdict=verdict)
     profile = load_profile(month, resources)
     record = _through_the_month(validation.challenger, dataset, folds, scorers[-1])
-    challenger = challenger.with_files(
-        {
-            RECORD: record.to_bytes(),
-            REFERENCE: _reference(dataset, profile, challenger.ensemble(), settings),
-        }
-    )
+    reference = _reference(dataset, profile, challenger.ensemble(), settings)
+    challenger = challenger.with_files({RECORD: record.to_bytes(), REFERENCE: reference})
     prefix = f"{month.folder}/challenger"
     put_folder(resources.runs, prefix, challenger.to_files(), MANIFEST)
+    _write_evidence(request, challenger.manifest, dataset, folds, validation, resources)
     baseline = ""
     if request.resolved.champion is None:
         baseline = _write_baseline(month, challenger.manifest, dataset, folds, profile, resources)
-    key = f"{month.folder}/verdict.json"
-    resources.runs.put(key, verdict.model_dump_json(indent=1).encode())
     return Validated(
         passed=verdict.passed,
         version=challenger.manifest.version,
         challenger_prefix=prefix,
         baseline_prefix=baseline,
-        verdict_uri=uri_of(resources.runs, key),
+        verdict_uri=uri_of(resources.runs, f"{evidence_folder(month)}/{VERDICT}"),
         reasons=tuple(reason[:300] for reason in verdict.reasons[:20]),
     )
+
+
+def evidence_folder(month: MonthRun) -> str:
+    """Return where a run leaves verdict, evaluation and model card, in the runs store."""
+    return f"{month.folder}/evidence"
 
 
 def benchmark_of(dataset: Dataset, resources: Resources) -> Benchmark | None:
@@ -86,6 +90,46 @@ def benchmark_of(dataset: Dataset, resources: Resources) -> Benchmark | None:
     returns = np.full(len(close), np.nan)
     returns[1:] = close[1:] / close[:-1] - 1.0
     return Benchmark(name, returns)
+
+
+def _members(
+    dataset: Dataset, manifest: Manifest, ensembles: list[Ensemble]
+) -> dict[str, list[Scorer]]:
+    """Return each member's scorers, one a fold: the candidates that one could have chosen from."""
+    return {
+        member.name: [
+            ensemble_scorer(dataset, Ensemble((ensemble.members[place],))) for ensemble in ensembles
+        ]
+        for place, member in enumerate(manifest.members)
+    }
+
+
+def _write_evidence(
+    request: ValidateRequest,
+    manifest: Manifest,
+    dataset: Dataset,
+    folds: tuple[Fold, ...],
+    validation: Validation,
+    resources: Resources,
+) -> None:
+    """Write the verdict, the evaluation that it rests on, and the model's card."""
+    source, simulated = request.resolved.source, request.resolved.simulated
+    settings, month = resources.settings, request.month
+    title = f"Challenger {manifest.version} of {month.month}"
+    evaluation = describe(
+        dataset, folds, validation, settings, title=title, source=source, simulated=simulated
+    )
+    card = model_card(
+        manifest, validation.verdict, dataset, settings, source=source, simulated=simulated
+    )
+    files = {
+        "evaluation.json": evaluation.model_dump_json(indent=1),
+        "model-card.json": card.model_dump_json(indent=1),
+        "model-card.md": card.to_markdown(),
+        VERDICT: validation.verdict.model_dump_json(indent=1),
+    }
+    folder = evidence_folder(month)
+    put_folder(resources.runs, folder, {n: b.encode() for n, b in files.items()}, VERDICT)
 
 
 def _trained(uri: str, resources: Resources) -> Artifact:
