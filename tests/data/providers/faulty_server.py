@@ -4,7 +4,9 @@ import asyncio
 import socket
 import struct
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from types import TracebackType
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,11 +16,17 @@ REASONS = {200: "OK", 404: "Not Found"}
 
 
 class FaultyServer:
-    """Serves `Services` while it is entered; `now` is what the services take for the time."""
+    """Serves `Services` while it is entered; `now` is what the services take for the time.
 
-    def __init__(self, services: Services, now: datetime | None = None) -> None:
+    With `dated` every answer tells its `Date`, as servers of the web do.
+    """
+
+    def __init__(
+        self, services: Services, now: datetime | None = None, *, dated: bool = False
+    ) -> None:
         self.services = services
         self.now = now
+        self.dated = dated
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._server: asyncio.Server | None = None
@@ -72,9 +80,11 @@ class FaultyServer:
             for name, _, value in (line.partition(":") for line in lines if line)
         }
         target = urlsplit(first.split(" ")[1])
-        reply = self.services.reply(
-            target.path, dict(parse_qsl(target.query)), headers, self.now or datetime.now(UTC)
-        )
+        now = self.now or datetime.now(UTC)
+        reply = self.services.reply(target.path, dict(parse_qsl(target.query)), headers, now)
+        if self.dated:
+            date = {"Date": format_datetime(now, usegmt=True)}
+            reply = replace(reply, headers=date | reply.headers)
         if reply.wire == "timeout":
             await asyncio.sleep(30)
         if reply.wire == "reset":

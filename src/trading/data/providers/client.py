@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from random import Random
 from types import TracebackType
 from typing import Self, TypeVar
@@ -16,6 +17,7 @@ from trading.data.providers.failures import (
     CircuitOpen,
     QuotaExhausted,
     RateLimited,
+    parse_http_date,
     quoted,
     remedy_of,
     status_failure,
@@ -30,6 +32,8 @@ from trading.errors import ProviderError, ProviderStopped, ProviderUnavailable
 Read = TypeVar("Read")
 RETRY_RESERVE = 30.0
 SHORTEST_WAIT = 0.001
+# A service whose Date is further off has no clock worth believing.
+BELIEVED_DATES = timedelta(days=30)
 HEADERS = {
     "User-Agent": "Mozilla/5.0 (compatible; trading-signals/0.1)",
     "Accept": "application/json",
@@ -67,6 +71,8 @@ class ProviderClient:
     with exponential backoff and full jitter while its failure is one to retry, honours
     `Retry-After` for every request of the service, and ends in the answer's content or in a
     `ProviderError`. Limits and breaker outlive `async with`, which opens the connections.
+    `oldest_answer` is when, by the service's own clock, the oldest answer was made since somebody
+    set it to None.
 
     Parameters
     ----------
@@ -105,6 +111,7 @@ class ProviderClient:
         self._breaker = CircuitBreaker(
             settings.breaker_failures, settings.breaker_seconds, self.clock
         )
+        self.oldest_answer: datetime | None = None
         self._resume_at = float("-inf")
         self._quota = _DailyQuota(plan.per_day, self.clock)
         self._stopped: ProviderStopped | None = None
@@ -267,6 +274,7 @@ class ProviderClient:
                     body = await read_body(sent, self.name, what)
                     self.calls.answered += 1
                     self.calls.answering += self.clock.monotonic() - begun
+                    self._note_date(sent.headers.get("Date"))
                     return Answer(sent.status_code, sent.headers, body)
         except ProviderError:
             raise
@@ -275,6 +283,13 @@ class ProviderClient:
                 raise
             # The cause is left out on purpose: its request knows the URL.
             raise transport_failure(error, self.name, what) from None
+
+    def _note_date(self, told: str | None) -> None:
+        """Note when an answer was made by the service's own clock (RFC 9110, 6.6.1)."""
+        now = self.clock.now()
+        made = parse_http_date(told)
+        if made is not None and abs(made - now) < BELIEVED_DATES:
+            self.oldest_answer = min(made, self.oldest_answer or made)
 
     def _raise_failure(
         self, answer: Answer, what: str, explain: Callable[[Answer], ProviderError | None] | None

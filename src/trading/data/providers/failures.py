@@ -212,13 +212,19 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
     text = value.strip()
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
         return float(text)
+    at = parse_http_date(text)
+    return None if at is None else max(0.0, (at - now).total_seconds())
+
+
+def parse_http_date(value: str | None) -> datetime | None:
+    """Return the time of an HTTP date (RFC 9110, 5.6.7), in UTC; None when it is none."""
+    if value is None:
+        return None
     try:
-        at = parsedate_to_datetime(text)
+        at = parsedate_to_datetime(value)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return max(0.0, (at - now).total_seconds())
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
 
 
 def malformed_symbol(symbol: object) -> ProviderRefused:

@@ -128,8 +128,10 @@ class NetworkProvider(ABC):
                 f"{self.name} was asked for no session that is over, from {start} to {end}, or for "
                 "no symbol; ask after the close"
             )
+        self.client.oldest_answer = None
         async with self.client:
             rows, failures = await self._bars(wanted, sessions)
+        self._refuse_early_answers(sessions)
         result = fetch_result(rows, sessions, self.name)
         if result.bars.empty:
             if failures:
@@ -152,6 +154,25 @@ class NetworkProvider(ABC):
             soon={symbol for symbol, error in failures.items() if may_pass(error)},
         )
         return replace(result, missing=gaps)
+
+    def _refuse_early_answers(self, sessions: SessionArray) -> None:
+        """Refuse answers that were made, by the service's clock, before a session was final.
+
+        This machine's clock runs ahead then, or something between kept old answers: the bars of a
+        session under way would be taken for its last.
+        """
+        made = self.client.oldest_answer
+        if made is None:
+            return
+        first, last = sessions[0].astype(object), sessions[-1].astype(object)
+        over = finished_sessions(first, last, self._settings.data.exchange, made)
+        if len(over) < len(sessions):
+            early = sessions[len(over)].astype(object)
+            raise ProviderStopped(
+                f"{self.name} answered at {made:%Y-%m-%d %H:%M} UTC by its own clock, before the "
+                f"session {early} was final; this machine's clock says "
+                f"{self.client.clock.now():%Y-%m-%d %H:%M} UTC: set it right and run again"
+            )
 
     async def each(
         self, items: Iterable[str], ask: Callable[[str], Awaitable[Content]]
