@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from trading.agents.projection import conviction_weights, requested_weights
+from trading.agents.projection import conviction_weights
 from trading.errors import DataError
 
 cases = st.integers(1, 30).flatmap(
@@ -16,14 +16,13 @@ cases = st.integers(1, 30).flatmap(
 
 @settings(max_examples=80, deadline=None)
 @given(case=cases)
-@pytest.mark.parametrize("project", [conviction_weights, requested_weights])
-def test_weights_are_long_only_over_eligible_slots(project, case):
+def test_weights_are_long_only_over_eligible_slots(case):
     action, eligible = case
-    weights = project(action, eligible)
+    weights = conviction_weights(action, eligible)
     assert (weights >= 0).all()
     assert (weights[~eligible] == 0).all()
     assert weights.sum() <= 1 + 1e-9
-    if project is conviction_weights and eligible.any():
+    if eligible.any():
         assert weights.sum() == pytest.approx(1.0)
 
 
@@ -39,13 +38,6 @@ def test_batches_equal_single_rows():
     both = conviction_weights(action, eligible)
     for row in range(4):
         np.testing.assert_allclose(both[row], conviction_weights(action[row], eligible[row]))
-
-
-def test_requested_weights_keep_what_is_feasible():
-    everyone = np.ones(3, bool)
-    np.testing.assert_allclose(requested_weights([0.2, 0.3, 0.0], everyone), [0.2, 0.3, 0.0])
-    np.testing.assert_allclose(requested_weights([1.0, 1.0, 0.0], everyone), [0.5, 0.5, 0.0])
-    np.testing.assert_allclose(requested_weights([-1.0, 0.5, 0.0], everyone), [0.0, 0.5, 0.0])
 
 
 @pytest.mark.parametrize("action", [[0.1, np.nan], [0.1]])

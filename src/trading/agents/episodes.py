@@ -88,11 +88,18 @@ def last_row(chains: tuple[Episode, ...]) -> int:
 
 
 def month_market(
-    dataset: Dataset, outcome: Outcome, slots: npt.NDArray[np.int64] | slice = slice(None)
+    dataset: Dataset,
+    outcome: Outcome,
+    slots: npt.NDArray[np.int64] | slice = slice(None),
+    returns: npt.NDArray[np.float32] | None = None,
 ) -> MonthMarket:
-    """Return the holding period of an outcome, for all slots or some of them."""
+    """Return the holding period of an outcome, for all slots or some of them.
+
+    `returns` (T, S) stand in for those of the dataset, e.g. with delisting returns.
+    """
+    earned = dataset.returns if returns is None else returns
     return MonthMarket(
-        returns=dataset.returns[outcome.fill_row + 1 : outcome.end_row + 1, slots],
+        returns=earned[outcome.fill_row + 1 : outcome.end_row + 1, slots],
         fillable=np.isfinite(dataset.returns[outcome.fill_row, slots]),
         dollar_volume=dataset.dollar_volume[outcome.decision, slots],
         volatility=dataset.volatility[outcome.decision, slots],

@@ -29,16 +29,6 @@ def conviction_weights(
     return np.asarray(grown / np.where(total > 0.0, total, 1.0))
 
 
-def requested_weights(weights: npt.ArrayLike, eligible: BoolArray) -> FloatArray:
-    """Return weights `(..., S)` as asked for, made feasible; what they leave is cash.
-
-    Negative weights and those of slots that are not eligible become 0; a sum above 1 is scaled
-    back to 1.
-    """
-    wanted = np.where(eligible, np.maximum(_finite(weights, eligible), 0.0), 0.0)
-    return np.asarray(wanted / np.maximum(wanted.sum(axis=-1, keepdims=True), 1.0))
-
-
 def _finite(action: npt.ArrayLike, eligible: BoolArray) -> FloatArray:
     values = np.asarray(action, dtype=np.float64)
     if values.shape[-1:] != eligible.shape[-1:]:

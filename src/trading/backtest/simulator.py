@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from trading.backtest.exposure import LONG_ONLY, Exposure, require_weights
 from trading.errors import DataError
 from trading.execution.slippage import CostModel
 
@@ -29,7 +30,6 @@ Chooser = Callable[[int, FloatArray, float], FloatArray]
 
 FILL = "next_close"
 FILL_DELAY = 1
-WEIGHT_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,7 @@ def hold(
     *,
     nav_usd: npt.ArrayLike | None = None,
     fillable: npt.ArrayLike | None = None,
+    exposure: Exposure = LONG_ONLY,
 ) -> Holding:
     """Trade from `start_weights` to `target` and hold it over the rows of `returns`.
 
@@ -131,24 +132,29 @@ def hold(
     Parameters
     ----------
     returns : (h, S) simple daily returns of the rows earned (`d + 2 .. d' + 1`), NaN where none
-    target : (S,) or (B, S) weights, >= 0, sum <= 1
+    target : (S,) or (B, S) weights within `exposure`: by default >= 0, sum <= 1
     start_weights : like `target`, the weights at the moment of the fill
     costs : the cost model
     dollar_volume, volatility : (S,) or (B, S), as known at the decision
     nav_usd : () or (B,) net asset value before the fill; without it, the model's capital
-    fillable : (S,) bool, names that can be bought at the fill; without it, all
+    fillable : (S,) bool, names that can be bought (or sold short) at the fill; without it, all
+    exposure : limits of the weights, and what borrowed shares and money cost each session
 
     Raises
     ------
     DataError
-        Weights are negative, not finite, or sum to more than 1; shapes differ.
+        Weights are not finite or beyond the exposure; shapes differ.
     """
-    goal = require_weights(target, "target weights")
-    start = require_weights(start_weights, "start weights")
+    goal = require_weights(target, "target weights", exposure)
+    start = np.asarray(start_weights, dtype=np.float64)
+    if exposure.long_only:
+        start = require_weights(start, "start weights")
     if goal.shape != start.shape:
         raise DataError(f"target weights {goal.shape} and start weights {start.shape} differ")
     if fillable is not None:
-        goal = np.where(np.asarray(fillable, dtype=bool), goal, np.minimum(goal, start))
+        # What cannot be traded into may still be left, be it held or sold short.
+        smaller = np.clip(goal, np.minimum(start, 0.0), np.maximum(start, 0.0))
+        goal = np.where(np.asarray(fillable, dtype=bool), goal, smaller)
     traded = goal - start
     paid = costs.cost(traded, dollar_volume, volatility, nav_usd).sum(axis=-1)
     if (paid >= 1.0).any():
@@ -159,9 +165,13 @@ def hold(
     gross = _row_returns(_values(goal, paths))
     net = gross.copy()
     net[..., :1] = (1.0 - paid[..., None]) * (1.0 + gross[..., :1]) - 1.0
+    if exposure.borrow_rate > 0.0 or exposure.margin_rate > 0.0:
+        net = np.maximum(net - exposure.charge(goal)[..., None], -1.0)
     bought = np.maximum(traded, 0.0).sum(axis=-1)
     sold = bought - traded.sum(axis=-1)
     end = _drifted(goal, paths[-1]) if len(paths) else goal
+    if not exposure.long_only:
+        end = np.where((gross > -1.0).all(axis=-1, keepdims=True), end, 0.0)
     return Holding(net, gross, end, goal, np.maximum(bought, sold), paid)
 
 
@@ -321,20 +331,6 @@ class _Book:
         return held
 
 
-def require_weights(weights: npt.ArrayLike, what: str) -> FloatArray:
-    """Return weights `(..., S)` as float64 if they are long-only and sum to at most 1.
-
-    A sum up to `WEIGHT_TOLERANCE` above 1 is rounding and is scaled back to 1.
-    """
-    checked = np.asarray(weights, dtype=np.float64)
-    if not np.isfinite(checked).all() or (checked < 0.0).any():
-        raise DataError(f"{what} must be finite and not negative (the portfolio is long only)")
-    total = checked.sum(axis=-1, keepdims=True)
-    if (total > 1.0 + WEIGHT_TOLERANCE).any():
-        raise DataError(f"{what} sum to {float(total.max()):.6f}; at most 1 can be invested")
-    return np.asarray(checked / np.maximum(total, 1.0))
-
-
 def _checked_end(grid: AnyFloats, rows: IntArray, end_row: int | None) -> int:
     if grid.ndim != 2 or rows.ndim != 1:
         raise DataError(f"expected returns (T, S) and rows (D,), got {grid.shape}, {rows.shape}")
@@ -349,12 +345,16 @@ def _checked_end(grid: AnyFloats, rows: IntArray, end_row: int | None) -> int:
 def _values(weights: FloatArray, paths: FloatArray) -> FloatArray:
     """Portfolio value `(..., h)`, 1 at the start, of unrebalanced `weights`."""
     cash = 1.0 - weights.sum(axis=-1, keepdims=True)
-    held = (weights > 0.0).reshape(-1, weights.shape[-1]).any(axis=0)
+    held = (weights != 0.0).reshape(-1, weights.shape[-1]).any(axis=0)
     return np.asarray(cash + weights[..., held] @ paths[:, held].T)
 
 
 def _row_returns(value: FloatArray) -> FloatArray:
-    """Turn value paths that start at 1 into simple returns; zero after everything is lost."""
+    """Turn value paths that start at 1 into simple returns; zero after everything is lost.
+
+    A portfolio that owes more than it has is closed at nothing.
+    """
+    value = np.where(np.minimum.accumulate(value, axis=-1) > 0.0, value, 0.0)
     before = np.concatenate([np.ones_like(value[..., :1]), value[..., :-1]], axis=-1)
     alive = before > 0.0
     return np.where(alive, value / np.where(alive, before, 1.0) - 1.0, 0.0)

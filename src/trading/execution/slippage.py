@@ -67,19 +67,29 @@ class CostModel:
         volume; a volatility that is not known costs as `UNKNOWN_VOLATILITY` does.
         """
         traded = np.abs(np.asarray(traded_usd, dtype=np.float64))
-        volume = np.asarray(dollar_volume, dtype=np.float64)
-        sigma = np.asarray(volatility, dtype=np.float64)
-        known = np.isfinite(volume) & (volume >= 1.0)
-        # What concerns names alone is computed before a batch of portfolios multiplies it.
-        per_dollar = np.where(known, 1.0 / np.where(known, volume, 1.0), 0.0)
-        floor = np.where(known, 0.0, PARTICIPATION_CAP)
-        sigma = np.where(np.isfinite(sigma) & (sigma >= 0.0), sigma, UNKNOWN_VOLATILITY)
+        per_dollar, floor, impact = self.of_names(dollar_volume, volatility)
         participation = np.asarray(traded * per_dollar + floor)
         np.minimum(participation, PARTICIPATION_CAP, out=participation)
         np.sqrt(participation, out=participation)
-        rate = np.asarray(participation * (self.impact_coefficient * sigma))
+        rate = np.asarray(participation * impact)
         rate += self.linear_rate
         return rate
+
+    def of_names(
+        self, dollar_volume: npt.ArrayLike, volatility: npt.ArrayLike
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return what concerns names alone, before a batch of portfolios multiplies it.
+
+        Three arrays like `dollar_volume`, a, b and c: trading x USD costs the fraction
+        `linear_rate + c * sqrt(min(x * a + b, PARTICIPATION_CAP))` of x.
+        """
+        volume = np.asarray(dollar_volume, dtype=np.float64)
+        sigma = np.asarray(volatility, dtype=np.float64)
+        known = np.isfinite(volume) & (volume >= 1.0)
+        per_dollar = np.where(known, 1.0 / np.where(known, volume, 1.0), 0.0)
+        floor = np.where(known, 0.0, PARTICIPATION_CAP)
+        sigma = np.where(np.isfinite(sigma) & (sigma >= 0.0), sigma, UNKNOWN_VOLATILITY)
+        return per_dollar, floor, np.asarray(self.impact_coefficient * sigma)
 
     def cost(
         self,

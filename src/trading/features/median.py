@@ -46,7 +46,9 @@ def _with_gaps(values: FloatArray, known: Known) -> FloatArray:
     turn = np.logical_xor.accumulate(~cells, axis=0)
     upper = _median(np.where(cells, padded, np.where(turn, np.inf, -np.inf)))
     lower = _median(np.where(cells, padded, np.where(turn, -np.inf, np.inf)))
-    return (upper + lower) / 2.0
+    # Where nothing is known they are opposite infinities.
+    with np.errstate(invalid="ignore"):
+        return np.asarray((upper + lower) / 2.0)
 
 
 def _median(values: FloatArray) -> FloatArray:

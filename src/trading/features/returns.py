@@ -1,9 +1,12 @@
 """Daily returns that lose no move to a missing bar, and gaps too long to bridge."""
 
 import numpy as np
+import numpy.typing as npt
 
 from trading.features.windows import last_known
 from trading.market.panel import FloatArray
+
+Float32Array = npt.NDArray[np.float32]
 
 STALE = 5
 """Sessions that the last price known stands for a missing one."""
@@ -32,3 +35,21 @@ def bridged_returns(adjusted_close: FloatArray) -> FloatArray:
     returns -= 1.0
     np.copyto(returns, np.nan, where=returns > LARGEST)
     return returns
+
+
+def with_delistings(returns: Float32Array, delisting_return: float) -> Float32Array:
+    """Return `(T, S)` daily returns with the last one of each name that left the market.
+
+    A name whose returns end more than `STALE` rows before the others' has left; the row after its
+    last return gets `delisting_return`, for whoever still held it. Bars do not tell it: -0.3 is
+    what Shumway ("The Delisting Bias in CRSP Data", 1997) finds for names delisted for
+    performance, 0 is a sale at the last price. With 0 the array itself is returned.
+    """
+    if delisting_return == 0.0 or not len(returns):
+        return returns
+    known = np.isfinite(returns)
+    last = len(returns) - 1 - np.argmax(known[::-1], axis=0)
+    left = np.flatnonzero(known.any(axis=0) & (last + STALE < len(returns) - 1))
+    final = returns.copy()
+    final[last[left] + 1, left] = delisting_return
+    return final
