@@ -21,6 +21,7 @@ from trading.cli.evaluate import evaluate_command
 from trading.cli.fetch import backfill_command, fetch_command
 from trading.cli.output import FAILED, MISUSE, console
 from trading.cli.run import run_command, session_app
+from trading.cli.train import train_command
 from trading.config import Settings, load_settings
 from trading.errors import ConfigurationError, TradingError
 
@@ -41,6 +42,7 @@ app.command("backfill")(backfill_command)
 app.command("backtest")(backtest_command)
 app.command("evaluate")(evaluate_command)
 app.command("run")(run_command)
+app.command("train")(train_command)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Sets = Annotated[
