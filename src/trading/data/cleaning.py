@@ -137,7 +137,7 @@ def _read_values(
         if name not in columns:
             values[name] = np.full(len(frame), np.nan)
             continue
-        values[name] = np.array(parse_numbers(frame[columns[name]]))
+        values[name] = np.array(parse_numbers(frame[columns[name]], whole=name == "volume"))
         if name != "adjusted_close" and np.isnan(values[name]).all():
             raise DataError(
                 f"{source}: the column {columns[name]!r} holds no number in any of its "

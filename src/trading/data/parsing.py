@@ -13,7 +13,18 @@ from trading.market.panel import FloatArray, SessionArray
 NOT_A_DAY = np.datetime64("NaT", "D")
 SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.\-/^=+]{0,15}")
 ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?")
-GROUPED_NUMBER = re.compile(r"[+-]?\$?\d{1,3}(?:,\d{3})+(?:\.\d*)?")
+PLAIN_NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?")
+GROUPED_NUMBER = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?")
+COMMA_NUMBER = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d*)?")
+# Numbers that can be read in one way only: `12,5`, `0,345`, `1234,567`, `1.234,5` ...
+DECIMAL_COMMA = re.compile(
+    r"[+-]?(?:\d+,(?:\d{1,2}|\d{4,})?|0\d*,\d+|\d{4,},\d*|\d{1,3}(?:\.\d{3})+,\d*)"
+)
+# ... and `1,234.5`, `1,234,567`, `12.5`, `0.345`, `1234.567`.
+DECIMAL_POINT = re.compile(
+    r"[+-]?(?:\d{1,3}(?:,\d{3})+\.\d*|\d{1,3}(?:,\d{3}){2,}"
+    r"|\d+\.(?:\d{1,2}|\d{4,})?|0\d*\.\d+|\d{4,}\.\d*)"
+)
 # Epoch numbers are told apart by size; anything smaller is a day written as YYYYMMDD.
 EPOCH_UNITS = ((1e17, "ns"), (1e14, "us"), (1e11, "ms"), (1e8, "s"))
 
@@ -99,10 +110,14 @@ def _spelling(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def parse_numbers(column: pd.Series) -> FloatArray:
+def parse_numbers(column: pd.Series, *, whole: bool = False) -> FloatArray:
     """Return the values as `(n,) float64`, NaN where there is no number.
 
-    Strings may hold numbers, also with thousands separators (`1,234.5`) and a dollar sign.
+    Strings may hold numbers, also with a dollar sign and with separators. Whether a comma groups
+    thousands (`1,234.5`) or begins the decimals (`1.234,5`) is told by the whole column: where one
+    of its numbers can be read in one way only, all are read so. Where none tells (`12,345` and
+    nothing else), it groups thousands if `whole` numbers are expected, such as volumes; a price
+    is then unknown, since one of the two readings is a thousand times off.
     """
     if pd.api.types.is_numeric_dtype(column.dtype):
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
@@ -110,13 +125,31 @@ def parse_numbers(column: pd.Series) -> FloatArray:
     numbers = np.array(read.to_numpy(dtype=np.float64, na_value=np.nan))
     unread = np.isnan(numbers) & column.notna().to_numpy(dtype=bool)
     if unread.any():
-        codes, uniques = pd.factorize(column[unread])
-        grouped = [_grouped_number(str(value).strip()) for value in uniques]
-        numbers[unread] = np.array(grouped, dtype=np.float64)[codes]
+        codes, uniques = pd.factorize(column)
+        texts = [str(value).strip().replace("$", "", 1) for value in uniques]
+        comma = any(DECIMAL_COMMA.fullmatch(text) for text in texts)
+        point = any(DECIMAL_POINT.fullmatch(text) for text in texts)
+        if comma and not point:
+            values = [_with_comma(text) for text in texts]
+            unread = column.notna().to_numpy(dtype=bool)
+        else:
+            sure = whole or (point and not comma)
+            values = [_with_point(text, sure) for text in texts]
+        numbers[unread] = np.array(values, dtype=np.float64)[codes[unread]]
     return numbers
 
 
-def _grouped_number(text: str) -> float:
-    if GROUPED_NUMBER.fullmatch(text) or re.fullmatch(r"[+-]?\$\d+(?:\.\d*)?", text):
-        return float(text.replace(",", "").replace("$", ""))
+def _with_comma(text: str) -> float:
+    """Read a number whose decimals begin with a comma, thousands with a point."""
+    if COMMA_NUMBER.fullmatch(text):
+        return float(text.replace(".", "").replace(",", "."))
+    return float("nan")
+
+
+def _with_point(text: str, sure: bool) -> float:
+    """Read a number whose decimals begin with a point; a lone group needs to be `sure`."""
+    if PLAIN_NUMBER.fullmatch(text):
+        return float(text)
+    if GROUPED_NUMBER.fullmatch(text) and (sure or DECIMAL_POINT.fullmatch(text)):
+        return float(text.replace(",", ""))
     return float("nan")

@@ -148,7 +148,9 @@ def _normalised(raw: pd.DataFrame, file: Path) -> pd.DataFrame:
                 "cannot be the history of one symbol; add the column"
             )
         symbol = pd.Series(file.name.split(".")[0], index=raw.index, dtype="str")
-    numbers = {name: parse_numbers(raw[name]) for name in FIELDS if name in raw}
+    numbers = {
+        name: parse_numbers(raw[name], whole=name == "volume") for name in FIELDS if name in raw
+    }
     return pd.DataFrame(columns | {"symbol": symbol} | numbers, copy=False)
 
 

@@ -13,7 +13,7 @@ from trading.data.quality.findings import (
     finding_of_rows,
     span,
 )
-from trading.data.quality.series import BarSeries
+from trading.data.quality.series import BarSeries, IntArray
 from trading.market.bars import CorporateAction, CorporateActionType
 from trading.market.calendar import FIRST_DAY, LAST_DAY, sessions_between
 from trading.market.panel import SessionArray
@@ -37,10 +37,11 @@ def check_coverage(
     if not len(series):
         return []
     calendar = _calendar(series, settings)
-    place = np.searchsorted(calendar, series.day)
+    place = np.searchsorted(calendar, series.day).astype(np.int64)
     found = [
         _missing_sessions(series, calendar),
-        *_gaps(series),
+        _gaps(series),
+        _reused(series, place),
         *_low_coverage(series, calendar, place, settings),
         _ended(series, calendar, place, actions),
         _doubles(series),
@@ -78,37 +79,45 @@ def _missing_sessions(series: BarSeries, calendar: SessionArray) -> Finding | No
     )
 
 
-def _gaps(series: BarSeries) -> list[Finding | None]:
+def _gaps(series: BarSeries) -> Finding | None:
     """Find gaps by the sessions that others have; one that nobody has is a missing session."""
-    place = np.unique(series.day, return_inverse=True)[1]
-    ahead = np.diff(place, prepend=place[:1]) - 1
-    ahead[series.first_rows] = 0
+    ahead = _ahead(series, np.unique(series.day, return_inverse=True)[1])
     rows = np.flatnonzero(ahead > 0)
+    return finding_of_rows(
+        FindingKind.MISSING_BARS,
+        Severity.INFO,
+        series,
+        rows,
+        f"{int(ahead[rows].sum()):,} bars are missing in {{count}} gaps of {{symbols}} symbols "
+        "that have bars before and after: halts, or a source that left them out",
+        size=ahead[rows].astype(np.float64),
+        what="{:.0f} sessions",
+    )
+
+
+def _reused(series: BarSeries, place: IntArray) -> Finding | None:
+    """Find series that come back at another price after a long silence by the calendar."""
+    ahead = _ahead(series, place)
     jump = np.abs(series.log_steps(series["close"]))
-    reused = np.flatnonzero((ahead >= REUSE_SESSIONS) & (jump > REUSE_LOG_RATIO))
-    return [
-        finding_of_rows(
-            FindingKind.MISSING_BARS,
-            Severity.INFO,
-            series,
-            rows,
-            f"{int(ahead[rows].sum()):,} bars are missing in {{count}} gaps of {{symbols}} symbols "
-            "that have bars before and after: halts, or a source that left them out",
-            size=ahead[rows].astype(np.float64),
-            what="{:.0f} sessions",
-        ),
-        finding_of_rows(
-            FindingKind.SUSPECTED_REUSE,
-            Severity.WARNING,
-            series,
-            reused,
-            "{count} times, in {symbols} symbols, a series comes back after at least "
-            f"{REUSE_SESSIONS} sessions at less than half or more than twice the price: the symbol "
-            "may have passed to another company; give each its dates in the symbol map",
-            size=ahead[reused].astype(np.float64),
-            what="after {:.0f} sessions",
-        ),
-    ]
+    rows = np.flatnonzero((ahead >= REUSE_SESSIONS) & (jump > REUSE_LOG_RATIO))
+    return finding_of_rows(
+        FindingKind.SUSPECTED_REUSE,
+        Severity.WARNING,
+        series,
+        rows,
+        "{count} times, in {symbols} symbols, a series comes back after at least "
+        f"{REUSE_SESSIONS} sessions at less than half or more than twice the price: the symbol "
+        "may have passed to another company; give each its dates in the symbol map",
+        size=ahead[rows].astype(np.float64),
+        what="after {:.0f} sessions",
+    )
+
+
+def _ahead(series: BarSeries, place: IntArray) -> IntArray:
+    """Return for each row how many of the numbered sessions its symbol left out before it."""
+    ahead = np.diff(place, prepend=place[:1]).astype(np.int64) - 1
+    ahead[series.first_rows] = 0
+    return np.asarray(ahead)
 
 
 def _low_coverage(

@@ -18,6 +18,10 @@ LEAST_SIGMA = 0.005
 # Splits that happen; the log distance between neighbours stays well over twice the tolerance
 # only for the small ones, so that a split-shaped jump is a question and never an answer.
 SPLIT_RATIOS = (1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50)
+# A day's move after the open stays within this many of the symbol's sigmas.
+USUAL_SIGMAS = 2.0
+# Sessions of fewer symbols have no cross-section to stand out of.
+LEAST_CROSS_SECTION = 20
 # A price that changes by this factor and back overnight was never traded.
 IMPOSSIBLE_SPIKE = float(np.log(20.0))
 # A step must hold for this many sessions to be a new level.
@@ -67,11 +71,14 @@ def _moves(series: BarSeries, actions: Sequence[CorporateAction]) -> _Moves:
     session = session.astype(np.int64)
     centre = group_median(step, session, len(days))[session]
     spread = robust_scale(step, session, len(days), LEAST_SIGMA)[session]
+    apart = np.abs(step - centre) / spread
+    # A few series are no cross-section: there a move is judged by its own history alone.
+    apart[np.bincount(session, minlength=len(days))[session] < LEAST_CROSS_SECTION] = np.inf
     explained = np.zeros(len(series), dtype=bool)
     splits = locate(series, actions, CorporateActionType.SPLIT)
     for shift in range(-3, 4):
         explained[np.clip(splits.row + shift, 0, len(series) - 1)] = True
-    return _Moves(step, sigma, np.abs(step - centre) / spread, explained)
+    return _Moves(step, sigma, apart, explained)
 
 
 def _impossible(series: BarSeries, moves: _Moves, settings: DataSettings) -> Finding | None:
@@ -108,16 +115,14 @@ def _spikes(series: BarSeries, moves: _Moves, settings: DataSettings) -> Finding
 
 def _split_shaped(series: BarSeries, moves: _Moves, settings: DataSettings) -> Finding | None:
     step, close = moves.step, series["close"]
-    ratios = np.log(np.array(SPLIT_RATIOS))
-    spot = np.clip(np.searchsorted(ratios, np.abs(step)), 1, len(ratios) - 1)
-    distance = np.minimum(
-        np.abs(np.abs(step) - ratios[spot]), np.abs(np.abs(step) - ratios[spot - 1])
-    )
     tolerance = settings.quality.jump_tolerance
     gap = np.log(series["open"] / series.lagged(close))
+    # The open shows the ratio best: the close has moved for a day since.
+    distance = np.fmin(_from_a_ratio(step), _from_a_ratio(gap))
     later = np.minimum(np.arange(len(close)) + HOLD_SESSIONS, series.starts[1:][series.code] - 1)
     held = np.abs(np.log(close[later] / close)) < np.abs(step) / 2
-    shaped = (distance < tolerance) & (np.abs(gap - step) < 2 * tolerance) & held
+    usual = np.fmax(2 * tolerance, USUAL_SIGMAS * moves.sigma)
+    shaped = (distance < tolerance) & (np.abs(gap - step) < usual) & held
     shaped &= (np.abs(step) > settings.quality.outlier_sigmas * moves.sigma) & ~moves.explained
     return _told(
         series,
@@ -128,6 +133,14 @@ def _split_shaped(series: BarSeries, moves: _Moves, settings: DataSettings) -> F
         "{count} closes of {symbols} symbols open at the ratio of a split and stay there, with no "
         "split declared: compare with a list of splits before trusting the returns",
     )
+
+
+def _from_a_ratio(step: FloatArray) -> FloatArray:
+    """Return how far (in logs) each step is from the nearest ratio of a split, up or down."""
+    ratios = np.log(np.array(SPLIT_RATIOS))
+    spot = np.clip(np.searchsorted(ratios, np.abs(step)), 1, len(ratios) - 1)
+    sides = np.abs(np.abs(step) - ratios[spot]), np.abs(np.abs(step) - ratios[spot - 1])
+    return np.asarray(np.minimum(*sides))
 
 
 def _outliers(series: BarSeries, moves: _Moves, settings: DataSettings) -> Finding | None:
@@ -141,8 +154,8 @@ def _outliers(series: BarSeries, moves: _Moves, settings: DataSettings) -> Findi
         FindingKind.OUTLIER,
         Severity.INFO,
         "{count} daily moves of {symbols} symbols exceed "
-        f"{settings.outlier_return:.0%} and {limit:g} robust sigmas, both of their own history and "
-        "of the other symbols that day",
+        f"{settings.outlier_return:.0%} and {limit:g} robust sigmas of their own history and, "
+        f"where at least {LEAST_CROSS_SECTION} trade, of the other symbols that day",
     )
 
 

@@ -39,7 +39,9 @@ def check_rows(frame: pd.DataFrame, *, today: date, settings: Settings) -> list[
     code, names, _ = parse_symbols(frame[columns["symbol"]])
     day = parse_days(frame[columns["date"]]).astype("datetime64[D]")
     values = {
-        name: np.array(parse_numbers(frame[columns[name]])) for name in FIELDS if name in columns
+        name: np.array(parse_numbers(frame[columns[name]], whole=name == "volume"))
+        for name in FIELDS
+        if name in columns
     }
     owner = np.where(code < 0, len(names), code).astype(np.int64)
     rows = BarSeries(day, owner, (*map(str, names), NO_SYMBOL), values)
