@@ -88,7 +88,6 @@ class Chain:
             if isinstance(p, TellsActions)
         }
         self._parts: list[Parts] = []
-        self._all_parts: list[Parts] = []
         self._opened: tuple[date, date] | None = None
         self._source: DataProvider = run.providers[0]
         self._kept: list[KeptAnswers] = []
@@ -129,11 +128,6 @@ class Chain:
             self._run.tell(f"asking {self._source.name}", 0, len(sessions))
         return await self._source.fetch(symbols, sessions[0], sessions[-1])
 
-    def clear(self) -> None:
-        """Remove what is kept: it is stored."""
-        for parts in self._all_parts:
-            parts.clear()
-
     def _open(self, first: date, last: date) -> None:
         """Make the source for a span; a market without network is its own."""
         run = self._run
@@ -149,7 +143,6 @@ class Chain:
         parts = Parts(run.store, provider.name, first, last, run.through, self._splits)
         parts.load()
         self._parts.append(parts)
-        self._all_parts.append(parts)
         kind = KeptAnswersAndActions if isinstance(provider, TellsActions) else KeptAnswers
         kept = kind(
             provider,

@@ -46,6 +46,7 @@ def commit_session(
     lake: Lake,
     judged: JudgedSession,
     *,
+    rounds: int,
     whole: bool,
     through: date,
     by_symbol: bool,
@@ -54,12 +55,15 @@ def commit_session(
 ) -> SessionRecord:
     """Store a session's bars, actions, verdict and record; return the record as it then stands.
 
+    `rounds`: of the session's record when it was asked; another's round since then is the result.
     `whole`: the bars are all that there is of the session; else they complete what is held.
     `by_symbol`: they were asked under the symbols of `through`, not under those of the session. A
     session that fails is quarantined, one that passes is served. What another writer chose in
     the meantime is stored instead.
     """
     record, _ = read_record(store, judged.session)
+    if record.rounds > rounds:
+        return record
     after = _next_record(record, judged, whole, through, alerts)
     answer = Answered(None, judged.session, judged.session, through, judged.result, by_symbol)
     told = after.to_json()

@@ -97,10 +97,15 @@ class Parts:
             names = tuple(wanted[key])
             yield replace(answer, symbols=names, result=_of_symbols(answer.result, names))
 
-    def clear(self) -> None:
-        """Remove the parts: their sessions are stored."""
-        for key in list(self.store.keys(self.folder)):
-            self.store.delete(key)
+
+def clear_parts(store: ObjectStore, first: date, last: date, through: date) -> None:
+    """Remove what is kept of spans inside `first` to `last`, and what is too old to be used."""
+    oldest = through - timedelta(days=KEPT_DAYS)
+    for key in list(store.keys(PARTS)):
+        span, asked = key.split("/")[-3:-1]
+        begin, end = (date.fromisoformat(day) for day in span.split("_"))
+        if (first <= begin and end <= last) or date.fromisoformat(asked) < oldest:
+            store.delete(key)
 
 
 class KeptAnswers:

@@ -12,6 +12,7 @@ from trading.config import Settings
 from trading.data.intake.chain import Chain, open_chain
 from trading.data.intake.commit import commit_session
 from trading.data.intake.judged import JudgedSession, judge_sessions
+from trading.data.intake.kept import clear_parts
 from trading.data.intake.outcome import (
     IntakeProgress,
     IntakeResult,
@@ -114,6 +115,10 @@ class IntakeRun:
             for day in todo.ask:
                 left = SessionOutcome(day, SessionStatus.LEFT, reasons=reason)
                 self._outcomes.setdefault(day, left)
+        unfinished = (SessionStatus.LEFT, SessionStatus.FAILED)
+        days = [*todo.ask, *todo.held]
+        if days and not any(o.status in unfinished for o in self._outcomes.values()):
+            clear_parts(self.store, min(days), max(days), self.through)
 
     def result(self, todo: ToDo) -> IntakeResult:
         """Return the fate of every day."""
@@ -141,7 +146,7 @@ class IntakeRun:
         symbols: tuple[str, ...] | None,
         lacking: Mapping[date, tuple[str, ...]] | None,
     ) -> None:
-        """Ask and store sessions block by block; what is kept of them is removed at the end."""
+        """Ask and store sessions block by block."""
         chain = open_chain(self, sessions, symbols)
         failures = 0
         for days in chain.blocks():
@@ -153,8 +158,6 @@ class IntakeRun:
                 continue
             stored = await self._block(chain, block)
             failures = 0 if stored else failures + 1
-        if all(self._outcomes[day].status is not SessionStatus.FAILED for day in sessions):
-            chain.clear()
 
     async def _block(self, chain: Chain, block: Block) -> bool:
         """Ask and store one block; False when nothing came."""
@@ -212,10 +215,12 @@ class IntakeRun:
                 reason = gaps[0].reason if gaps else "no provider has a bar of it"
                 self._nothing(replace(block, sessions=(day,)), reason, gaps)
                 continue
+            known = self._records.get(day)
             record = commit_session(
                 self.store,
                 self.lake,
                 each,
+                rounds=0 if known is None else known.rounds,
                 whole=block.lacking is None,
                 through=chain.through,
                 by_symbol=chain.by_symbol,

@@ -29,7 +29,7 @@ class ToDo:
     held : with nothing left to do
     holidays : days that are no session
     unfinished : sessions whose bars are not final yet
-    records : of the held sessions, where there is one
+    records : of the sessions, where there is one
     """
 
     new: tuple[date, ...] = ()
@@ -77,7 +77,7 @@ def sessions_to_do(
     served = {s.astype(object) for s in lake.sessions()}
     asked = [day for day in wanted if day in sessions]
     held = [day for day in asked if day in served]
-    records = read_records(store, held)
+    records = read_records(store, asked)
     partial = {} if symbols is None else _lacking(lake, held, symbols, records)
     return ToDo(
         new=tuple(day for day in asked if day in over and day not in served),
