@@ -29,8 +29,9 @@ LAYERS = [
     {"month"},
     {"cli"},
 ]
-# The training job makes the folds that the evaluation will judge by.
-ALLOWED_UPWARDS = {("agents/job.py", "evaluation")}
+# The training job makes the folds that the evaluation will judge by, and tuning judges its trials
+# as the evaluation does.
+ALLOWED_UPWARDS = {("agents/job.py", "evaluation"), ("agents/tuning.py", "evaluation")}
 LEVEL = {package: level for level, packages in enumerate(LAYERS) for package in packages}
 FILES = sorted(SOURCE.rglob("*.py"))
 
