@@ -82,6 +82,9 @@ FUTURE = "2035-01-03"
         (("backfill", *SPAN, "--provider", "files"), "--provider 'files' is unknown"),
         (("fetch", "--set", "data.provider=files"), "`trading month --bars FILE...`"),
         (("backfill", *SPAN, "--provider", "iex"), "IEX Cloud was shut down"),
+        (("backfill", *SPAN, "--provider", "yahoo", "--dry-run"), "cannot list the market; name"),
+        (("backfill", *SPAN, "--provider", "yahoo", "--whole-market", "--dry-run"),
+         "cannot list the market"),
         (("backfill", *SPAN, "--provider", "polygon"), "set $POLYGON_API_KEY"),
         (("fetch", "--provider", "alpha_vantage"), "set $ALPHA_VANTAGE_API_KEY"),
         (("backfill", *SPAN, "--symbols", "A", "--whole-market"), "exclude each other"),
@@ -158,7 +161,10 @@ def test_a_session_is_fetched_judged_and_not_asked_again(
     assert len(stored_bars(lake)) == 30
 
 
-@pytest.mark.parametrize("provider", ["polygon", "yahoo", "alpha_vantage", "iex"])
+SLOWLY = [pytest.param(name, marks=pytest.mark.slow) for name in ("yahoo", "alpha_vantage", "iex")]
+
+
+@pytest.mark.parametrize("provider", ["polygon", *SLOWLY])
 def test_a_month_of_every_provider_is_the_markets(
     command: Command, site: Site, tmp_path: Path, provider: str
 ) -> None:
@@ -181,6 +187,7 @@ def test_a_month_of_every_provider_is_the_markets(
     assert pace["providers"][provider]["calls"] == site.seen[provider]
 
 
+@pytest.mark.slow
 def test_faults_end_complete_or_with_the_exact_list(command: Command, tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     with Site(12, rate=0.2, seed=5) as site:
@@ -221,6 +228,7 @@ def test_what_takes_long_is_begun_by_yes_only(command: Command, site: Site, tmp_
     assert site.seen == {}
 
 
+@pytest.mark.slow
 def test_a_lake_of_another_market_is_refused(command: Command, site: Site, tmp_path: Path) -> None:
     lake = str(tmp_path / "lake")
     small = ("--set", "data.simulated.symbols=25", "--set", "data.simulated.start=2024-01-02")
@@ -234,6 +242,7 @@ def test_a_lake_of_another_market_is_refused(command: Command, site: Site, tmp_p
     assert "would mix with them" in mixed.told
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_sentence_and_the_rerun_completes(
     command: Command, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,6 +283,7 @@ def test_a_disk_that_cannot_hold_it_is_told_before_anything_is_asked(
     assert site.seen == {}
 
 
+@pytest.mark.slow
 def test_a_quota_that_is_used_up_leaves_the_rest_to_the_next_day(
     command: Command, site: Site, tmp_path: Path
 ) -> None:

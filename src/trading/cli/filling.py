@@ -20,6 +20,8 @@ from trading.data.store import ObjectStore
 from trading.errors import ConfigurationError
 
 PACE = "provider-pace.json"
+# Providers that answer with every symbol of the market.
+LISTING = frozenset({"polygon", "simulated"})
 TO_COME = (SessionStatus.FAILED, SessionStatus.QUARANTINED, SessionStatus.LEFT)
 
 
@@ -40,10 +42,21 @@ class Job:
         return PaceBook(self.lake.home.path / PACE)
 
     def wanted(self, store: ObjectStore) -> tuple[str, ...] | None:
-        """Return who is asked for: the named ones, else the lake's own, None for the market."""
-        if self.which.symbols is not None or self.which.market:
-            return self.which.symbols
-        return recent_symbols(Lake(store)) or None
+        """Return who is asked for: the named ones, else the lake's own, None for the market.
+
+        Raises `ConfigurationError` where nobody is named and the provider cannot list the market.
+        """
+        found = self.which.symbols
+        if found is None and not self.which.market:
+            found = recent_symbols(Lake(store)) or None
+        provider = self.settings.data.provider
+        if found is None and provider not in LISTING:
+            raise ConfigurationError(
+                f"{provider} answers one symbol at a time and cannot list the market; name the "
+                "symbols (--symbols, --symbols-file, a month's --constituents), keep a universe "
+                "(`trading universe build`), or ask polygon"
+            )
+        return found
 
     def plan(self, store: ObjectStore, pace: Pace) -> BackfillPlan:
         """Return the plan by what the lake in `store` holds."""
