@@ -161,7 +161,13 @@ def _joined(done: IntakeResult) -> tuple[MissingBars, ...]:
 
 
 def _print_sessions(outcomes: Sequence[SessionOutcome], pages: Mapping[date, str]) -> None:
-    plain = {SessionStatus.COMPLETE, SessionStatus.HELD, SessionStatus.HOLIDAY}
+    # What partial sessions lack is listed by symbol.
+    plain = {
+        SessionStatus.COMPLETE,
+        SessionStatus.PARTIAL,
+        SessionStatus.HELD,
+        SessionStatus.HOLIDAY,
+    }
     shown = [o for o in outcomes if o.status not in plain]
     if len(outcomes) <= SHOWN_SESSIONS:
         shown = list(outcomes)
