@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from trading.backtest.exposure import LONG_ONLY, Exposure, require_weights
 from trading.errors import DataError
-from trading.execution.slippage import CostModel
+from trading.execution.slippage import CostModel, TradingCosts
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -116,7 +116,7 @@ def hold(
     returns: npt.ArrayLike,
     target: npt.ArrayLike,
     start_weights: npt.ArrayLike,
-    costs: CostModel,
+    costs: TradingCosts,
     dollar_volume: npt.ArrayLike,
     volatility: npt.ArrayLike,
     *,

@@ -11,6 +11,7 @@ exponent (R. Grinold and R. Kahn, "Active Portfolio Management", 2000).
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,55 @@ FloatArray = npt.NDArray[np.float64]
 BASIS_POINT = 1e-4
 PARTICIPATION_CAP = 4.0
 UNKNOWN_VOLATILITY = 0.05
+
+
+class TradingCosts(Protocol):
+    """What the simulator asks of costs."""
+
+    def cost(
+        self,
+        traded: npt.ArrayLike,
+        dollar_volume: npt.ArrayLike,
+        volatility: npt.ArrayLike,
+        nav_usd: npt.ArrayLike | None = None,
+    ) -> FloatArray:
+        """Return what trades `(..., S)` cost, as a fraction of the net asset value."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ProportionalCosts:
+    """A fraction of what is bought and one of what is sold, for each name.
+
+    Attributes
+    ----------
+    buy, sell : (S,) or one number for all, fractions of the traded value
+
+    Raises
+    ------
+    DataError
+        A fraction is negative, 1 or more, or not a number.
+    """
+
+    buy: npt.ArrayLike
+    sell: npt.ArrayLike
+
+    def __post_init__(self) -> None:
+        for what, share in (("buying", self.buy), ("selling", self.sell)):
+            fraction = np.asarray(share, dtype=np.float64)
+            if not ((fraction >= 0.0) & (fraction < 1.0)).all():
+                raise DataError(f"the cost of {what} must be a fraction 0 <= x < 1, not {fraction}")
+
+    def cost(
+        self,
+        traded: npt.ArrayLike,
+        dollar_volume: npt.ArrayLike,  # noqa: ARG002 (as TradingCosts has it)
+        volatility: npt.ArrayLike,  # noqa: ARG002
+        nav_usd: npt.ArrayLike | None = None,  # noqa: ARG002
+    ) -> FloatArray:
+        """Return what trades `(..., S)` cost; volume and volatility play no part."""
+        change = np.asarray(traded, dtype=np.float64)
+        bought, sold = np.maximum(change, 0.0), np.maximum(-change, 0.0)
+        return np.asarray(bought * np.asarray(self.buy) + sold * np.asarray(self.sell))
 
 
 @dataclass(frozen=True, slots=True)
