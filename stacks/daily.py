@@ -1,4 +1,4 @@
-"""The state machine of the day: fetch, and judge what was fetched."""
+"""The state machine of the day: fetch, judge what was fetched, tell what failed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from stacks.machine import MachineArgs, make_machine
 from stacks.policies import Statement
 
 DEFINITION = Path(__file__).parents[1] / "statemachines" / "daily.asl.json"
-STEPS = ("fetch_daily", "data_quality")
+STEPS = ("fetch_daily", "data_quality", "alert_day")
 
 
 @dataclass(frozen=True)

@@ -243,6 +243,13 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         memory=512,
         grants=(PublishAlert(), ENTER_IN_LEDGER),
     ),
+    "alert_day": FunctionSpec(
+        "Tells the operator of a daily fetch that failed",
+        timeout=60,
+        memory=512,
+        grants=(PublishAlert(),),
+        step=False,
+    ),
     "mail_events": FunctionSpec(
         "Records what became of a mail",
         timeout=60,

@@ -24,6 +24,7 @@ def test_the_days_of_a_week_on_the_embedded_cloud(tmp_path: Path) -> None:
         assert mail["To"] == OPERATOR
         assert "CRITICAL" in str(mail["Subject"])
         assert "providers/polygon" in mail.get_content()
+        assert "errorMessage" not in mail.get_content()
 
         # Faulty services: the day comes whole, and nobody is disturbed without need.
         cloud.put_keys()

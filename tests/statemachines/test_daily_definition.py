@@ -27,7 +27,7 @@ def test_the_definition_lints(tmp_path: Path) -> None:
 
 
 def test_it_calls_the_two_functions_and_the_topic() -> None:
-    functions = {"FetchDailyFunctionArn", "DataQualityFunctionArn"}
+    functions = {"FetchDailyFunctionArn", "DataQualityFunctionArn", "AlertDayFunctionArn"}
     assert substitutions(TEXT) == functions | {"AlertTopicArn"}
     assert integrations(TEXT) == {"sns:publish"}
 
@@ -39,7 +39,8 @@ def test_every_task_ends_and_every_failure_is_told(name: str) -> None:
     assert state["Retry"]
     (caught,) = state["Catch"]
     assert caught["ErrorEquals"] == ["States.ALL"]
-    assert caught["Next"] == ("Failed" if name == "Alert" else "Alert")
+    after = {"Alert": "AlertPlainly", "AlertPlainly": "Failed"}
+    assert caught["Next"] == after.get(name, "Alert")
 
 
 def test_the_states_speak_of_what_the_messages_hold() -> None:

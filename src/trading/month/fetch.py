@@ -134,8 +134,12 @@ def _lines(report: QualityReport, resources: Resources) -> list[str]:
     if not lines:
         return []
     where = f"{resources.data.uri}/{quality_page_key(report.session)}"
-    held = " and is quarantined" if report.verdict is QualityVerdict.FAIL else ""
-    head = f"{report.session}: {report.verdict.value}{held}, {report.present:,} bars"
+    found = {
+        QualityVerdict.PASS: "passed its check",
+        QualityVerdict.WARN: "passed its check with warnings",
+        QualityVerdict.FAIL: "failed its check and is quarantined: it is kept and not served",
+    }[report.verdict]
+    head = f"{report.session} ({report.present:,} bars) {found}."
     return [head, *(f"- {line}" for line in lines), f"- report: {where}", ""]
 
 

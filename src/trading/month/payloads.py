@@ -372,6 +372,21 @@ class Failure(BaseModel):
     Cause: str = ""
 
 
+class DayFailure(BaseModel):
+    """A daily fetch that failed; `execution` names the run of its state machine."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    execution: str
+    failure: Failure
+
+
+class Told(Payload):
+    """What the operator was told."""
+
+    reason: str
+
+
 class FailureRequest(BaseModel):
     """A month that failed."""
 
