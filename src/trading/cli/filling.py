@@ -41,32 +41,35 @@ class Job:
         """Where the measured times of the providers are kept."""
         return PaceBook(self.lake.home.path / PACE)
 
-    def wanted(self, store: ObjectStore) -> tuple[str, ...] | None:
-        """Return who is asked for: the named ones, else the lake's own, None for the market.
+    def wanted(self, store: ObjectStore) -> WhichSymbols:
+        """Return who is asked for: the named ones, else the lake's own, else the market.
 
         Raises `ConfigurationError` where nobody is named and the provider cannot list the market.
         """
-        found = self.which.symbols
-        if found is None and not self.which.market:
-            found = recent_symbols(Lake(store)) or None
+        if self.which.symbols is not None:
+            return self.which
         provider = self.settings.data.provider
-        if found is None and provider not in LISTING:
+        own = () if self.which.market else recent_symbols(Lake(store))
+        if own:
+            return WhichSymbols(own, f"{len(own):,} of the lake's last sessions")
+        if provider not in LISTING:
             raise ConfigurationError(
                 f"{provider} answers one symbol at a time and cannot list the market; name the "
                 "symbols (--symbols, --symbols-file, a month's --constituents), keep a universe "
                 "(`trading universe build`), or ask polygon"
             )
-        return found
+        return WhichSymbols(None, "the whole market", market=True)
 
     def plan(self, store: ObjectStore, pace: Pace) -> BackfillPlan:
         """Return the plan by what the lake in `store` holds."""
+        wanted = self.wanted(store)
         return plan_span(
             store,
             self.settings,
             first=self.first,
             last=self.last,
-            symbols=self.wanted(store),
-            universe=self.which.words,
+            symbols=wanted.symbols,
+            universe=wanted.words,
             now=self.now,
             pace=pace,
             free_bytes=_free_bytes(self.lake.folder),
@@ -110,8 +113,8 @@ def fill(job: Job, store: ObjectStore, *, confirm: bool) -> Filled:
         return Filled(plan)
     if plan.long and confirm:
         _confirm(plan)
-    intake = open_intake(job.settings, store, expected=job.wanted(store))
-    with stoppable("what is being asked") as interrupts, shown_progress() as report:
+    intake = open_intake(job.settings, store, expected=job.wanted(store).symbols)
+    with stoppable("what is being asked") as interrupts, shown_progress(len(plan.ask)) as report:
         finished = run_plan(
             plan,
             intake,

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
+from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -97,8 +98,11 @@ def _rows_of(plan: BackfillPlan) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def shown_progress() -> Iterator[Report]:
-    """Yield what to call with each step: bars on a terminal, a line now and then elsewhere."""
+def shown_progress(total: int) -> Iterator[Report]:
+    """Yield what to call with each step: bars on a terminal, a line now and then elsewhere.
+
+    `total` is how many sessions are to be stored.
+    """
     if not console.is_terminal:
         yield _lines()
         return
@@ -109,8 +113,8 @@ def shown_progress() -> Iterator[Report]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bars:
-        sessions = bars.add_task("sessions stored", total=None)
-        part = bars.add_task("", total=None)
+        sessions = bars.add_task("sessions stored", total=total)
+        part = bars.add_task("asking", total=None)
 
         def report(step: IntakeProgress) -> None:
             bars.update(sessions, completed=step.sessions_done, total=step.sessions_total)
@@ -142,25 +146,27 @@ def _lines() -> Report:
     return report
 
 
-def print_outcome(done: IntakeResult, pages: Mapping[date, str]) -> None:
+def print_outcome(done: IntakeResult, pages: Mapping[date, str], to: Console = result) -> None:
     """Print what came of every session that is not simply complete, and what is missing."""
     counts = {status: done.count(status) for status in SessionStatus}
     told = [f"{count:,} {status}" for status, count in counts.items() if count]
-    result.print(f"sessions: {', '.join(told) or 'none'}; {done.bars:,} bars from {done.source}")
-    _print_sessions(done.outcomes, pages)
-    _print_missing(_joined(done))
+    to.print(f"sessions: {', '.join(told) or 'none'}; {done.bars:,} bars from {done.source}")
+    _print_sessions(done.outcomes, pages, to)
+    _print_missing(_joined(done), to)
     alerts = done.told()
     for alert in alerts[:SHOWN_ALERTS]:
-        result.print(f"[yellow]alert:[/] {escape(alert)}", soft_wrap=True)
+        to.print(f"[yellow]alert:[/] {escape(alert)}", soft_wrap=True)
     if len(alerts) > SHOWN_ALERTS:
-        result.print(f"and {len(alerts) - SHOWN_ALERTS:,} alerts more (--json lists them all)")
+        to.print(f"and {len(alerts) - SHOWN_ALERTS:,} alerts more (--json lists them all)")
 
 
 def _joined(done: IntakeResult) -> tuple[MissingBars, ...]:
     return joined_gaps(done.missing, [outcome.session for outcome in done.outcomes])
 
 
-def _print_sessions(outcomes: Sequence[SessionOutcome], pages: Mapping[date, str]) -> None:
+def _print_sessions(
+    outcomes: Sequence[SessionOutcome], pages: Mapping[date, str], to: Console
+) -> None:
     # What partial sessions lack is listed by symbol.
     plain = {
         SessionStatus.COMPLETE,
@@ -178,28 +184,28 @@ def _print_sessions(outcomes: Sequence[SessionOutcome], pages: Mapping[date, str
         told += [f"verdict {outcome.verdict}"] if outcome.verdict else []
         told += [f"{sum(g.sessions for g in outcome.missing):,} missing"] if outcome.missing else []
         told += list(outcome.reasons[:2])
-        result.print(
+        to.print(
             f"  {outcome.session} [{colour}]{outcome.status}[/]: {escape('; '.join(told))}",
             soft_wrap=True,
         )
         if outcome.session in pages:
-            result.print(f"    page: {pages[outcome.session]}", soft_wrap=True, markup=False)
+            to.print(f"    page: {pages[outcome.session]}", soft_wrap=True, markup=False)
     if len(shown) > SHOWN_SESSIONS:
-        result.print(f"  and {len(shown) - SHOWN_SESSIONS:,} sessions more (--json lists them all)")
+        to.print(f"  and {len(shown) - SHOWN_SESSIONS:,} sessions more (--json lists them all)")
 
 
-def _print_missing(missing: Sequence[MissingBars]) -> None:
+def _print_missing(missing: Sequence[MissingBars], to: Console) -> None:
     if not missing:
         return
     names = {gap.symbol for gap in missing}
     bars = sum(gap.sessions for gap in missing)
-    result.print(f"missing: {bars:,} bars of {len(names):,} symbols")
+    to.print(f"missing: {bars:,} bars of {len(names):,} symbols")
     for gap in missing[:SHOWN_MISSING]:
         span = f"{gap.first}" if gap.first == gap.last else f"{gap.first} to {gap.last}"
         fields = f" ({', '.join(gap.fields)})" if gap.fields else ""
-        result.print(f"  {gap.symbol} {span}{fields}: {gap.reason}", soft_wrap=True, markup=False)
+        to.print(f"  {gap.symbol} {span}{fields}: {gap.reason}", soft_wrap=True, markup=False)
     if len(missing) > SHOWN_MISSING:
-        result.print(f"  and {len(missing) - SHOWN_MISSING:,} gaps more (--json lists them all)")
+        to.print(f"  and {len(missing) - SHOWN_MISSING:,} gaps more (--json lists them all)")
 
 
 def print_account(account: Account) -> None:

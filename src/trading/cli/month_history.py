@@ -7,6 +7,7 @@ from trading.cli.filling import Job, fill
 from trading.cli.home import Home
 from trading.cli.intake_view import outcome_json, print_outcome
 from trading.cli.lake import LakeChoice
+from trading.cli.output import console
 from trading.cli.which_symbols import WhichSymbols, which_symbols
 from trading.config import Settings
 from trading.data.intake import SessionStatus
@@ -60,7 +61,7 @@ def fill_history(job: Job, store: ObjectStore, *, confirm: bool) -> Backfilled:
     if filled.finished is None:
         return Backfilled(0, None)
     done = filled.finished.result
-    print_outcome(done, {})
+    print_outcome(done, {}, to=console)
     if filled.stopped:
         raise KeyboardInterrupt
     if lacking := done.count(*UNREACHED):

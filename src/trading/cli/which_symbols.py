@@ -24,7 +24,7 @@ class WhichSymbols:
     Attributes
     ----------
     symbols : sorted and unique; None where the provider or the lake tells them
-    words : for the plan
+    words : which they are, for the plan
     market : whether every symbol of the market is meant, whatever the lake has
     """
 
@@ -66,7 +66,7 @@ def which_symbols(
     members = _members(home, first, last)
     if members:
         return WhichSymbols(members, f"{len(members):,} of the universe {UNIVERSE}")
-    return WhichSymbols(None, "the lake's own, or the whole market where it is empty")
+    return WhichSymbols(None, "whoever the lake has")
 
 
 def _members(home: Home, first: date, last: date) -> tuple[str, ...]:
