@@ -20,6 +20,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from trading.agents.calibration import CALIBRATION, Calibration
 from trading.agents.ensemble import Ensemble
 from trading.agents.policy import Policy, load_policy
 from trading.errors import ModelError
@@ -191,8 +192,12 @@ class Artifact:
         )
 
     def ensemble(self) -> Ensemble:
-        """Return the ensemble that scores the month."""
-        return self._ensemble([member.final for member in self.manifest.members])
+        """Return the ensemble that scores the month, calibrated where the folder says how."""
+        body = self.files.get(CALIBRATION)
+        return Ensemble(
+            self._ensemble([member.final for member in self.manifest.members]).members,
+            Calibration.from_bytes(body) if body is not None else None,
+        )
 
     def fold_ensemble(self, fold: int) -> Ensemble:
         """Return the ensemble of one fold, 0-based; raises `ModelError`."""

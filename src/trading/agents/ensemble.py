@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from trading.agents.calibration import Calibration
 from trading.agents.policy import Float32Array, Policy
 from trading.errors import ModelError
 
@@ -27,20 +28,29 @@ class Scores:
     ----------
     score : (n,) float64 in (-1, 1), the mean over members of the rank; NaN where not eligible
     confidence : (n,) float64 in 0..1, strength times agreement; 0 where not eligible
+    probability : (n,) float64, how often scores of such confidence put a name on the right side of
+        the month's median return, out of sample; NaN where not eligible. None without a calibration
     """
 
     score: FloatArray
     confidence: FloatArray
+    probability: FloatArray | None = None
 
 
 @dataclass(frozen=True)
 class Ensemble:
     """Policies whose ranks are averaged with equal weight.
 
+    Attributes
+    ----------
+    members : the policies
+    calibration : what their agreement has been worth; None where that is not known
+
     Raises `ModelError` when there is no member.
     """
 
     members: tuple[Policy, ...]
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         if not self.members:
@@ -60,22 +70,26 @@ class Ensemble:
         eligible: BoolArray,
     ) -> Scores:
         """Return the `Scores` of a whole cross-section; only the `eligible (n,)` slots rank."""
-        return combine(self.raw(features, held, context), eligible)
+        return combine(self.raw(features, held, context), eligible, self.calibration)
 
 
-def combine(raw: Float32Array, eligible: BoolArray) -> Scores:
+def combine(
+    raw: Float32Array, eligible: BoolArray, calibration: Calibration | None = None
+) -> Scores:
     """Return the ensemble's scores of a cross-section from its members' scores.
 
     Member m gives slot i the rank `u = 2 (rank + 1/2) / n - 1`, in (-1, 1), among the n eligible
     slots; equal scores share their mean rank. The score is the mean of u over the members. The
     confidence is `|score| * (1 - spread)`, `spread` the population standard deviation of u over the
     members (at most 1): near 1 where all members put the slot at the same end, near 0 in the middle
-    or where they contradict each other. It orders names by conviction; it is not a probability.
+    or where they contradict each other. It orders names by conviction; a calibration turns it into
+    a probability.
 
     Parameters
     ----------
     raw : (members, S) float32, scores; only the eligible columns are read
     eligible : (S,) bool
+    calibration : of this ensemble's confidence
 
     Raises
     ------
@@ -101,7 +115,10 @@ def combine(raw: Float32Array, eligible: BoolArray) -> Scores:
     score[eligible] = ranks.sum(axis=0) / max(members * count, 1)
     spread = ranks.std(axis=0) / max(count, 1)
     confidence[eligible] = np.abs(score[eligible]) * (1.0 - spread)
-    return Scores(score, np.clip(confidence, 0.0, 1.0))
+    confidence = np.clip(confidence, 0.0, 1.0)
+    if calibration is None:
+        return Scores(score, confidence)
+    return Scores(score, confidence, np.where(eligible, calibration.apply(confidence), np.nan))
 
 
 def join_batches(batches: Sequence[Float32Array]) -> Float32Array:

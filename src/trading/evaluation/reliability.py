@@ -57,7 +57,18 @@ def reliability(
     """
     if bins < 1:
         raise DataError(f"a reliability table needs at least one bin, got {bins}")
-    sure, success = _outcomes(dataset, np.asarray(indices, dtype=np.int64), record)
+    months = month_outcomes(dataset, np.asarray(indices, dtype=np.int64), record)
+    return tabulate(
+        np.concatenate([np.empty(0), *(sure for sure, _ in months)]),
+        np.concatenate([np.empty(0, dtype=bool), *(success for _, success in months)]),
+        bins,
+    )
+
+
+def tabulate(
+    sure: FloatArray, success: npt.NDArray[np.bool_], bins: int
+) -> tuple[ReliabilityBin, ...]:
+    """Return the table of confidence `(n,)` against success `(n,)`, in bins of equal numbers."""
     if not len(sure):
         return ()
     edges = np.unique(np.quantile(sure, np.linspace(0.0, 1.0, bins + 1)))
@@ -77,23 +88,24 @@ def reliability(
     return tuple(found)
 
 
-def _outcomes(
+def month_outcomes(
     dataset: Dataset, indices: npt.NDArray[np.int64], record: OutOfSample
-) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """Return confidence and success `(n,)` of every score with an outcome."""
+) -> list[tuple[FloatArray, npt.NDArray[np.bool_]]]:
+    """Return, month by month, confidence and success `(n,)` of every score with an outcome.
+
+    Without confidence there is no month.
+    """
     scores, confidence = scores_on(dataset, record), confidence_on(dataset, record)
     if confidence is None:
-        return np.empty(0), np.empty(0, dtype=bool)
+        return []
     ends = outcome_ends(dataset)
-    sure, success = [np.empty(0)], [np.empty(0, dtype=bool)]
+    found = []
     for month, index in enumerate(indices):
         returned = realised_returns(dataset, int(index), int(ends[index]))
         both = dataset.eligible[index] & np.isfinite(scores[month]) & np.isfinite(returned)
-        if not both.any():
-            continue
-        side = scores[month][both] - np.median(scores[month][both])
-        came = returned[both] - np.median(returned[both])
+        side, came = scores[month][both], returned[both]
+        if len(side):
+            side, came = side - np.median(side), came - np.median(came)
         counts = (side != 0.0) & (came != 0.0)
-        sure.append(confidence[month][both][counts])
-        success.append((side * came > 0.0)[counts])
-    return np.concatenate(sure), np.concatenate(success)
+        found.append((confidence[month][both][counts], (side * came > 0.0)[counts]))
+    return found
