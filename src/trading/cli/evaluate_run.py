@@ -70,7 +70,7 @@ def run_evaluate(options: EvaluateOptions, sets: Sequence[str]) -> int:
     """Evaluate and report; return the exit code. `sets` are changed settings, `name=value`."""
     settings = load_settings(overrides=nested(read_assignments(sets, "--set")))
     place = _require_factor(options.factor)
-    dataset, source, simulated = _dataset(options, settings)
+    dataset, source, simulated = evaluation_dataset(options, settings)
     benchmark = _benchmark(options.benchmark, dataset, settings)
     folds = make_folds(dataset, settings.training, min_months=settings.gate.min_months)
     candidate = _candidate(options, place, dataset, folds, settings)
@@ -102,7 +102,7 @@ def run_evaluate(options: EvaluateOptions, sets: Sequence[str]) -> int:
     return DONE
 
 
-def _dataset(options: EvaluateOptions, settings: Settings) -> tuple[Dataset, str, bool]:
+def evaluation_dataset(options: EvaluateOptions, settings: Settings) -> tuple[Dataset, str, bool]:
     """Return the dataset, the bars' source in words, and whether the market is invented."""
     provider = open_provider(settings, options.bars)
     with console.status("reading bars"):
