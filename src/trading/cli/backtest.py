@@ -34,6 +34,10 @@ def backtest_command(
         list[Path] | None,
         typer.Option("--bars", help="Parquet or CSV files of real bars; else simulated ones."),
     ] = None,
+    lake: Annotated[
+        str | None,
+        typer.Option(help="Stored bars: a lake's folder or s3://…; read as data.store says."),
+    ] = None,
     interval: Annotated[str, typer.Option(help="Length of a bar: 1d, 1h or 1m.")] = "1d",
     benchmark: Annotated[
         str | None,
@@ -82,8 +86,8 @@ def backtest_command(
 ) -> int:
     """Test a strategy on past bars: figures, tear sheet, look-ahead check, parameter sweep.
 
-    Without --bars the market is simulated. Exit code 1: look-ahead was found, or every point of a
-    sweep failed; 3: a sweep had every point already.
+    Without --bars and --lake the market is simulated. Exit code 1: look-ahead was found, or every
+    point of a sweep failed; 3: a sweep had every point already.
     """
     from trading.cli.backtest_options import BacktestOptions, read_engine, read_interval
     from trading.cli.backtest_run import run_backtest
@@ -95,6 +99,7 @@ def backtest_command(
         last=last.date() if last else None,
         params=tuple(params or ()),
         bars=tuple(bars or ()),
+        lake=lake,
         interval=read_interval(interval),
         benchmark=benchmark,
         sectors=sectors,

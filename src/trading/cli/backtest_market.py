@@ -14,12 +14,14 @@ from trading.backtest.report.curves import BenchmarkReturns
 from trading.cli.backtest_options import BacktestOptions
 from trading.cli.backtest_universe import Universe, read_universe
 from trading.cli.sectors import read_sectors
+from trading.cli.stored import open_stored
 from trading.config import Settings
 from trading.data.benchmark import load_benchmark
 from trading.data.columns import match_columns
 from trading.data.providers import open_provider
 from trading.data.providers.files import describe_files
 from trading.data.report import NOT_WANTED, IngestReport
+from trading.data.store.bars import StoredProvider
 from trading.errors import ConfigurationError, DataError
 from trading.market.bars import BAR_COLUMNS, BarInterval, CorporateActionType
 from trading.market.calendar import FIRST_DAY, today
@@ -75,20 +77,30 @@ def load_market(
     if options.first and options.last and options.first > options.last:
         raise ConfigurationError(f"--from {options.first} lies after --to {options.last}")
     universe = read_universe(options.universe)
-    sectors = read_sectors(options.sectors, risk)
+    if options.lake is not None and (options.bars or options.interval is not BarInterval.DAY):
+        raise ConfigurationError(
+            "--lake has daily bars of its own; leave --bars and --interval out"
+        )
+    stored = None if options.lake is None else open_stored(options.lake, settings)
+    known = None if stored is None else stored.fundamentals(options.last or date.max)
+    sectors = read_sectors(options.sectors, risk, known)
     if options.interval is BarInterval.DAY:
-        market = _daily(options, settings, universe, lookback)
+        market = _daily(options, settings, universe, lookback, stored)
     else:
         market = _intraday(options, universe, lookback)
     return replace(market, feed=replace(market.feed, sectors=sectors)) if sectors else market
 
 
 def _daily(
-    options: BacktestOptions, settings: Settings, universe: Universe, lookback: int
+    options: BacktestOptions,
+    settings: Settings,
+    universe: Universe,
+    lookback: int,
+    stored: StoredProvider | None,
 ) -> Market:
     # The month needs many names; a backtest of one is a backtest.
     few = settings.data.model_copy(update={"min_symbols": 1})
-    provider = open_provider(settings.model_copy(update={"data": few}), options.bars)
+    provider = stored or open_provider(settings.model_copy(update={"data": few}), options.bars)
     last = options.last or today(settings.schedule.timezone)
     fetched = asyncio.run(provider.fetch(None, FIRST_DAY, last))
     everything = Panel.from_bars(fetched.bars)

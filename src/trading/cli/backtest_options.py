@@ -32,6 +32,7 @@ class BacktestOptions:
     last: date | None = None
     params: tuple[str, ...] = ()
     bars: tuple[Path, ...] = ()
+    lake: str | None = None
     interval: BarInterval = BarInterval.DAY
     benchmark: str | None = None
     sectors: Path | None = None

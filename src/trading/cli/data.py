@@ -12,6 +12,7 @@ import pandas as pd
 import typer
 from rich.markup import escape
 
+from trading.cli.lake_upkeep import copy_command, rebuild_command
 from trading.cli.output import DONE, FAILED, console, print_json, result
 from trading.config import Settings, load_settings
 from trading.data.actions.columns import read_action_columns, symbol_of_file
@@ -38,11 +39,13 @@ EXCHANGES = (
     *("XLON", "XETR", "XPAR", "XMIL", "XMAD", "XSTO", "XTSE", "XTSX"),
     *("XHKG", "XASX", "XJSE"),
 )
+app.command("rebuild")(rebuild_command)
+app.command("copy")(copy_command)
 
 
 @app.callback()
 def data() -> None:
-    """Check market data."""
+    """Check market data, and keep a lake in order."""
 
 
 @dataclass(frozen=True)

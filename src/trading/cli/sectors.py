@@ -1,8 +1,9 @@
-"""The sectors of symbols, from a file."""
+"""The sectors of symbols: from a file, or as the lake knows them."""
 
 import csv
 from pathlib import Path
 
+from trading.data.fundamentals import FundamentalsTable
 from trading.errors import ConfigurationError, DataError
 from trading.risk.settings import RiskSettings
 
@@ -10,23 +11,26 @@ SYMBOLS = ("symbol", "ticker")
 SECTORS = ("sector", "gicssector")
 
 
-def read_sectors(path: Path | None, risk: RiskSettings) -> dict[str, str]:
-    """Return the sector by symbol; an empty one where no file is given.
+def read_sectors(
+    path: Path | None, risk: RiskSettings, known: FundamentalsTable | None = None
+) -> dict[str, str]:
+    """Return the sector by symbol: of the file, else as known; empty where neither tells any.
 
     Raises
     ------
     ConfigurationError
-        A sector limit is set and there is no file: without one all symbols form one sector.
+        A sector limit is set and nothing tells sectors: without them all symbols form one.
     DataError
         The file cannot be read, or lacks a column, or names a symbol twice.
     """
     if path is None:
-        if risk.max_sector is not None:
+        told = known.sectors() if known else {}
+        if risk.max_sector is not None and not told:
             raise ConfigurationError(
-                "risk.max_sector needs --sectors FILE (columns symbol, sector): without it all "
-                "symbols form one sector"
+                "risk.max_sector needs --sectors FILE (columns symbol, sector), or a lake that "
+                "holds fundamentals: without sectors all symbols form one"
             )
-        return {}
+        return told
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = [row for row in csv.reader(file) if row]

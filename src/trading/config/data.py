@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from trading.config.section import Fraction, Positive, Section
+from trading.config.store import BarStoreSettings
 
 ProviderName = Literal["polygon", "alpha_vantage", "yahoo", "iex"]
 
@@ -102,6 +103,7 @@ class DataSettings(Section):
         "simulated", description="Source of bars."
     )
     providers: ProvidersSettings = ProvidersSettings()
+    store: BarStoreSettings = BarStoreSettings()
     simulated: SimulatedMarketSettings = SimulatedMarketSettings()
     min_symbols: Positive = Field(
         20, description="Fewer tradable symbols than this stop the month."

@@ -182,9 +182,17 @@ class Lake:
     def stored_bars(self, symbols: Sequence[str], *, before: date, start: date) -> pd.DataFrame:
         """Return the bars frame as it was stored, neither adjusted nor renamed since."""
         parts = self._serving.stored(self._catalog()[0], before, start)
-        if not parts:
-            return empty_bars()
-        return select_rows(parts, symbols).to_bars()
+        return select_rows(parts, symbols).to_bars() if parts else empty_bars()
+
+    def stored_parts(self, start: date, end: date) -> list[BarColumns]:
+        """Return the served bars from `start` to `end`, both included, as they were stored."""
+        catalog, _ = self._catalog()
+        before = date.fromordinal(min(end.toordinal() + 1, date.max.toordinal()))
+        return self._serving.stored(catalog, before, start, hidden=set(catalog.quarantined))
+
+    def told(self) -> tuple[ToldAction, ...]:
+        """Return every version of every corporate action, in the order they were told."""
+        return self._reference.told(self._catalog()[0].told)
 
     def sessions(self) -> SessionArray:
         """Return the sessions served, `(T,) datetime64[D]`, ascending."""

@@ -68,10 +68,12 @@ class Serving:
             later = self._stored(catalog, beyond, ("close",), hidden)
         return known.applied(parts, later)
 
-    def stored(self, catalog: Catalog, before: date, start: date) -> list[BarColumns]:
-        """Return the bars of a time as they were stored, quarantined sessions and all."""
+    def stored(
+        self, catalog: Catalog, before: date, start: date, hidden: Collection[str] = ()
+    ) -> list[BarColumns]:
+        """Return the bars of a time as they were stored, without the sessions in `hidden`."""
         days = days_of(catalog.sessions, before, start)
-        return self._stored(catalog, days, FIELDS, ()) if days else []
+        return self._stored(catalog, days, FIELDS, hidden) if days else []
 
     def data_hash(self, catalog: Catalog, before: date) -> str:
         """Return what identifies the bars served before a day, see `Lake.data_hash`."""

@@ -38,8 +38,9 @@ def postgres_server() -> Iterator[str]:
 class RedisServer:
     """A Redis server of its own, which can be stopped and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, password: str = "") -> None:
         self.socket = folder / "s"
+        self._protection = ["--requirepass", password] if password else []
         self.url = f"unix://{self.socket}"
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -50,7 +51,7 @@ class RedisServer:
         assert program, f"redis-server is missing: {PACKAGES}"
         self._process = subprocess.Popen(
             [program, "--port", "0", "--unixsocket", self.socket, "--save", "",
-             "--dir", self._folder],
+             "--dir", self._folder, *self._protection],
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
         deadline = time.monotonic() + 60
@@ -69,10 +70,10 @@ class RedisServer:
 
 
 @contextmanager
-def redis_server() -> Iterator[RedisServer]:
+def redis_server(password: str = "") -> Iterator[RedisServer]:
     """Yield a running server that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="rd-", dir="/tmp") as folder:
-        server = RedisServer(Path(folder))
+        server = RedisServer(Path(folder), password)
         server.start()
         try:
             yield server

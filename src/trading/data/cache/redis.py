@@ -65,19 +65,23 @@ class RedisCache:
         self._hits = self._misses = self._failures = 0
 
     @classmethod
-    def from_url(cls, url: str, *, timeout: float = 1.0, **options: Any) -> Self:
+    def from_url(
+        cls, url: str, *, timeout: float = 1.0, password: str | None = None, **options: Any
+    ) -> Self:
         """Return the cache at `redis://host:port/db`, `rediss://…` or `unix:///socket`.
 
-        `timeout` is seconds to connect and to wait for an answer; `options` are those of the class.
-        Nothing is connected yet. Raises `ConfigurationError` for another kind of address.
+        `timeout` is seconds to connect and to wait for an answer, `password` that of the server
+        where the address has none; `options` are those of the class. Nothing is connected yet.
+        Raises `ConfigurationError` for another kind of address.
         """
         if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
             raise ConfigurationError(
                 "the address of the cache is no Redis URL; expected redis://, rediss:// or unix://"
             )
         retry = redis.retry.Retry(redis.backoff.NoBackoff(), 1)
+        secret = {} if password is None else {"password": password}
         client = redis.Redis.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry
+            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry, **secret
         )
         return cls(client, **options)
 

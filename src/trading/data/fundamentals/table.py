@@ -37,6 +37,19 @@ class FundamentalsTable:
         spot = bisect_right(days, day)
         return records[spot - 1] if spot else None
 
+    def sectors(self, day: date = date.max) -> dict[str, str]:
+        """Return the sector of each symbol as last told up to and with `day`.
+
+        A sector stays until another is told: records without one, of later days, take it from
+        nobody.
+        """
+        found: dict[str, str] = {}
+        for symbol, (days, records) in self._days.items():
+            told = (r.sector for r in reversed(records[: bisect_right(days, day)]) if r.sector)
+            if (sector := next(told, None)) is not None:
+                found[symbol] = sector
+        return found
+
     def cross_section(self, symbols: Sequence[str], day: date) -> pd.DataFrame:
         """Return one row a symbol, in that order, with what was known on `day`.
 

@@ -37,7 +37,7 @@ class CachedBars:
     """
 
     def __init__(self, source: BarStore, cache: Cache, *, ttl: float | None = None) -> None:
-        self._source, self._cache, self._ttl = source, cache, ttl
+        self._source, self.cache, self._ttl = source, cache, ttl
         self._read_through = ReadThrough(cache)
         self._owed: set[BarInterval] = set()
         self._lock = threading.Lock()
@@ -110,8 +110,8 @@ class CachedBars:
         counter = f"bars:{self._name}:{interval.value}:generation"
         with self._lock:
             if interval not in self._owed:
-                return self._cache.counter(counter)
-            raised = self._cache.increment(counter)
+                return self.cache.counter(counter)
+            raised = self.cache.increment(counter)
             if raised is not None:
                 self._owed.discard(interval)
             return raised

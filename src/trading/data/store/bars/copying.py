@@ -1,0 +1,33 @@
+"""Copy what a lake serves into another store of bars, so that both answer alike."""
+
+from collections import defaultdict
+from datetime import date
+
+import numpy as np
+
+from trading.data.lake import Lake
+from trading.data.store.bars.base import BarStore, StoreReport
+from trading.market.bars import CorporateAction
+
+
+def copy_bars(lake: Lake, target: BarStore, start: date, end: date) -> StoreReport:
+    """Copy the served daily bars from `start` to `end`, both included, and every action.
+
+    Bars go as they were stored, with what they are adjusted for; what the target holds already
+    costs a comparison. A quarantined session is not copied. Symbols are those under which the bars
+    were stored. Copying again after a kill completes it.
+    """
+    told: dict[date, list[CorporateAction]] = defaultdict(list)
+    for row in lake.told():
+        told[row.told].append(row.action)
+    for day in sorted(told):
+        target.store_actions(told[day], adjusted_through=day)
+    rows = written = 0
+    for part in lake.stored_parts(start, end):
+        basis = part.day if part.basis is None else part.basis
+        for through in np.unique(basis):
+            done = target.store(
+                part.take(basis == through).to_bars(), adjusted_through=through.astype(object)
+            )
+            rows, written = rows + done.rows, written + done.written
+    return StoreReport(rows, written)
