@@ -171,14 +171,14 @@ class TradingHome:
 _RECIPIENTS = "notifications.recipients"
 
 
-def finished(process: "subprocess.Popen[str]") -> Ran:
-    """Wait for a command's end."""
+def finished(process: "subprocess.Popen[str]", longest: float = LONGEST_RUN) -> Ran:
+    """Wait for a command's end, at most `longest` seconds."""
     try:
-        output, errors = process.communicate(timeout=LONGEST_RUN)
+        output, errors = process.communicate(timeout=longest)
     except subprocess.TimeoutExpired:
         process.kill()
         output, errors = process.communicate()
-        pytest.fail(f"still running after {LONGEST_RUN} s:\n{errors}")
+        pytest.fail(f"still running after {longest} s:\n{errors}")
     return Ran(process.returncode, output, errors)
 
 

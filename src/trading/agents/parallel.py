@@ -28,6 +28,7 @@ from trading.features.dataset import Dataset
 STOP_SECONDS = 20.0
 ROOT_VARIABLE = "TRADING_ML_ROOT"
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+ENTRY_POINT = (sys.executable, "-m", "trading.agents.job")
 Progress = Callable[[str, float, str], None]
 """Told the member, the fraction of its job that is done, and the fit that it is at."""
 
@@ -179,7 +180,7 @@ class _Job:
         """Run the entry point to its end, or until all are to stop; return its exit status."""
         with (self.root / "job.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "trading.agents.job", "train"],
+                [*ENTRY_POINT, "train"],
                 env={**os.environ, **ONE_THREAD, ROOT_VARIABLE: str(self.root)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

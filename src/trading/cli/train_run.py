@@ -1,5 +1,6 @@
 """What `trading train` does: data to jobs, jobs to an ensemble, with progress and time left."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -20,19 +21,20 @@ from rich.progress import (
 
 from trading.agents.artifact import Artifact
 from trading.agents.parallel import JobPlan, plan_jobs, train_locally
+from trading.agents.trials import TrialCount, count_trials
 from trading.cli.backtest_options import nested, read_assignments
 from trading.cli.cloud import embedded_cloud
 from trading.cli.home import Home
-from trading.cli.inspect import stored
 from trading.cli.learning_data import learning_data, stored_dataset
 from trading.cli.output import DONE, console, print_json, result
 from trading.cli.watch import training_progress
-from trading.config import Algorithm, Settings, load_settings
+from trading.config import Settings, load_settings
 from trading.errors import ConfigurationError
 from trading.features.dataset import Dataset
 from trading.month.adhoc import AdhocTraining
 from trading.month.payloads import ChampionRef
 from trading.month.resources import Resources
+from trading.month.tuning_record import publish_trials
 
 POLL_SECONDS = 1.0
 MODEL = "model"
@@ -70,7 +72,7 @@ def run_train(options: TrainOptions, sets: Sequence[str]) -> int:
     plans = plan_jobs(settings)
     began = time.monotonic()
     if options.remote:
-        trained = _on_sagemaker(dataset, plans, settings)
+        trained = _on_sagemaker(dataset, plans, settings, trials)
     else:
         trained = _on_cores(options, dataset, plans)
     trained.artifact.save(options.out / MODEL)
@@ -97,21 +99,19 @@ def _dataset(options: TrainOptions, settings: Settings) -> Dataset:
 
 def _tuned(
     options: TrainOptions, dataset: Dataset, settings: Settings
-) -> tuple[Settings, dict[str, int]]:
-    """Return the settings with the best hyper-parameters found, and the trials of each algorithm.
+) -> tuple[Settings, TrialCount]:
+    """Return the settings with the best hyper-parameters found, and every trial there was.
 
-    The trials are kept below the output folder, where a later call goes on from them, and where
-    `trading evaluate` counts them.
+    The studies lie below the output folder, where a later call goes on from them.
     """
+    folder = options.out / TUNING
     if not options.tune:
-        return settings, {}
+        return settings, count_trials(folder)
     from trading.agents.tuning import tune  # Optuna; needed here alone
 
-    counts: dict[str, int] = {}
     for algorithm in settings.training.algorithms:
-        folder = options.out / TUNING / algorithm
         with _progress() as bars:
-            task = bars.add_task(f"tuning {algorithm}", total=options.tune)
+            task = bars.add_task(f"tuning {algorithm}", total=options.tune, stage="trials")
             found = tune(
                 dataset,
                 algorithm,
@@ -121,8 +121,7 @@ def _tuned(
                 progress=_trial_bar(bars, task),
             )
         settings = found.settings
-        counts[algorithm] = found.trials.count
-    return settings, counts
+    return settings, count_trials(folder)
 
 
 def _trial_bar(bars: Progress, task: TaskID) -> Any:
@@ -149,8 +148,13 @@ def _on_cores(options: TrainOptions, dataset: Dataset, plans: Sequence[JobPlan])
     return _Trained(artifact)
 
 
-def _on_sagemaker(dataset: Dataset, plans: Sequence[JobPlan], settings: Settings) -> _Trained:
+def _on_sagemaker(
+    dataset: Dataset, plans: Sequence[JobPlan], settings: Settings, trials: TrialCount
+) -> _Trained:
+    """Train and register; trials are published first, since every later gate must count them."""
     with _deployed(settings) as resources:
+        if trials.count:
+            publish_trials(trials, resources)
         training = AdhocTraining(dataset, plans, resources)
         jobs = training.start()
         console.print(f"training jobs {training.prefix}-*", markup=False)
@@ -171,17 +175,17 @@ def _on_sagemaker(dataset: Dataset, plans: Sequence[JobPlan], settings: Settings
 
 @contextmanager
 def _deployed(settings: Settings) -> Iterator[Resources]:
-    """Yield the deployment that the environment names, else the embedded cloud of the home."""
-    with stored(settings) as resources:
-        if resources is not None:
-            yield resources
-            return
+    """Yield the deployment that the environment names, else the embedded cloud of the home.
+
+    The embedded cloud is deployed: jobs need the role that they run as.
+    """
+    if os.environ.get("TRADING_LEDGER_TABLE"):
+        yield Resources(settings, dict(os.environ))
+        return
     home = Home.from_environment()
-    with (
-        home.for_one_month(),
-        embedded_cloud(home.of("simulated"), settings) as cloud,
-    ):
-        home.remember("simulated")
+    market = home.current() or "simulated"
+    with home.for_one_month(), embedded_cloud(home.of(market), settings) as cloud:
+        home.remember(market)
         yield cloud.resources(settings)
 
 
@@ -212,7 +216,7 @@ def _report(
     options: TrainOptions,
     trained: _Trained,
     dataset: Dataset,
-    trials: dict[Algorithm, int] | dict[str, int],
+    trials: TrialCount,
     seconds: float,
 ) -> None:
     manifest, folder = trained.artifact.manifest, options.out / MODEL
@@ -225,7 +229,8 @@ def _report(
                 "trained_through": manifest.trained_through.isoformat(),
                 "dataset": dataset.content_hash,
                 "metrics": manifest.metrics,
-                "trials": trials,
+                "trials": trials.count,
+                "hyperparameters": manifest.settings.get("training", {}).get("hyperparameters", {}),
                 "seconds": round(seconds, 1),
                 "model": str(folder),
                 "registered": None if ref is None else ref.to_json(),
@@ -238,6 +243,8 @@ def _report(
         f" {manifest.trained_through} in {seconds:,.0f} s: {folder}",
         soft_wrap=True,
     )
+    if trials.count:
+        result.print(f"{trials.count} trials of the hyper-parameters: evaluate with --trials")
     if ref is not None:
         result.print(f"registered as {trained.package}, pending approval", soft_wrap=True)
     result.print(f"judge it: trading evaluate --model {folder}", soft_wrap=True)

@@ -201,8 +201,9 @@ def _existing(training_job: Any, name: str) -> Any:
     try:
         return training_job.get(name)
     except ClientError as error:
-        message = error.response["Error"].get("Message", "")
-        if "not found" in message or "does not exist" in message:
+        # A job that is not there is a plain ValidationException; only its words tell.
+        message = error.response["Error"].get("Message", "").lower()
+        if "not found" in message or "could not find" in message:
             return None
         raise
 

@@ -26,6 +26,7 @@ from trading.month.pointers import key_of, put_folder, uri_of
 from trading.month.prepare import load_dataset
 from trading.month.resources import Resources
 from trading.month.shadow import judge_with_shadow, shadow_history
+from trading.month.tuning_record import trials_tried
 
 
 def validate(request: ValidateRequest, resources: Resources) -> Validated:
@@ -49,6 +50,7 @@ def validate(request: ValidateRequest, resources: Resources) -> Validated:
         champion=champion,
         benchmark=benchmark_of(dataset, resources),
         members=_members(dataset, challenger.manifest, ensembles),
+        trials=trials_tried(resources),
     )
     shadow = shadow_history(month.month, resources)
     verdict = judge_with_shadow(validation.verdict, dataset, shadow, champion, settings)
