@@ -259,7 +259,7 @@ def test_a_full_disk_is_one_sentence_and_the_rerun_completes(
         patched.setattr(folder, "_write", full)
         answer = command(*arguments, env=site.environment())
     assert answer.code == 1
-    assert "No space left on device" in answer.told
+    assert "No space left on device; mend that and run the same command again" in answer.told
     assert wrong_bars(site, lake).empty
     held = len(Lake(folder.FolderStore(lake)).sessions())
     assert 0 < held < SESSIONS
@@ -278,8 +278,9 @@ def test_a_disk_that_cannot_hold_it_is_told_before_anything_is_asked(
         "backfill", *SPAN, "--provider", "polygon", "--lake", str(tmp_path / "lake"),
         env=site.environment(),
     )  # fmt: skip
-    assert answer.code == 1
-    assert "are free; free some space" in answer.told
+    assert answer.code == 2
+    assert "where 1.0 kB are free" in answer.told
+    assert "begin it with --yes" in answer.told
     assert site.seen == {}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from trading.cli.intake_view import duration, print_plan, shown_progress
+from trading.cli.intake_view import duration, print_plan, shown_progress, size
 from trading.cli.interrupts import stoppable
 from trading.cli.lake import LakeChoice
 from trading.cli.which_symbols import WhichSymbols
@@ -17,7 +17,7 @@ from trading.data.backfill import BackfillPlan, Finished, Pace, PaceBook, plan_s
 from trading.data.intake import SessionStatus, open_intake, recent_symbols
 from trading.data.lake import Lake
 from trading.data.store import ObjectStore
-from trading.errors import ConfigurationError
+from trading.errors import ConfigurationError, StoreError
 
 PACE = "provider-pace.json"
 # Providers that answer with every symbol of the market.
@@ -101,29 +101,33 @@ class Filled:
 
 
 def fill(job: Job, store: ObjectStore, *, confirm: bool) -> Filled:
-    """Show the plan, ask for a long one's confirmation, and do it.
+    """Show the plan, have one that is long or may fill the disk confirmed, and do it.
 
-    Raises `ConfigurationError` when it is long and nobody can answer, `DataError` when the disk
-    has no room for it.
+    Raises `ConfigurationError` when nobody can confirm it, `StoreError` when the lake fails.
     """
     pace = job.book.read()
     plan = job.plan(store, pace)
     print_plan(plan)
     if not plan.ask:
         return Filled(plan)
-    if plan.long and confirm:
+    if confirm and (plan.long or not plan.fits):
         _confirm(plan)
     intake = open_intake(job.settings, store, expected=job.wanted(store).symbols)
     with stoppable("what is being asked") as interrupts, shown_progress(len(plan.ask)) as report:
-        finished = run_plan(
-            plan,
-            intake,
-            job.which.symbols,
-            report=report,
-            stop=interrupts.stop,
-            pace=pace,
-            measure_disk=lambda: _bytes_of(job.lake.folder),
-        )
+        try:
+            finished = run_plan(
+                plan,
+                intake,
+                job.which.symbols,
+                report=report,
+                stop=interrupts.stop,
+                pace=pace,
+                measure_disk=lambda: _bytes_of(job.lake.folder),
+            )
+        except StoreError as error:
+            raise StoreError(
+                f"{error}; mend that and run the same command again: it continues where it ended"
+            ) from error
     job.book.write(finished.pace)
     return Filled(plan, finished, interrupts.stop())
 
@@ -132,8 +136,10 @@ def _confirm(plan: BackfillPlan) -> None:
     """Ask whether to begin; raises `ConfigurationError` where nobody can answer."""
     days = f" over {plan.quota_days:,} days" if plan.quota_days > 1 else ""
     told = f"{plan.calls:,} requests, about {duration(plan.seconds)}{days}"
+    if not plan.fits:
+        told += f", and up to {size(plan.disk_bytes)} where {size(plan.free_bytes or 0)} are free"
     if not sys.stdin.isatty():
-        raise ConfigurationError(f"this takes long ({told}); begin it with --yes")
+        raise ConfigurationError(f"this takes much ({told}); begin it with --yes")
     typer.confirm(f"begin ({told})?", abort=True, err=True)
 
 

@@ -112,15 +112,7 @@ def run_plan(
     report, stop : see `Intake.run`
     pace : what the plan reckoned with
     measure_disk : returns the bytes that the lake takes, None where nobody knows
-
-    Raises `DataError` when the disk has no room for it.
     """
-    if not plan.fits:
-        raise DataError(
-            f"{plan.disk_bytes / 1e9:,.2f} GB may be needed for {plan.bars:,} bars and only "
-            f"{(plan.free_bytes or 0) / 1e9:,.2f} GB are free; free some space, or choose fewer "
-            "sessions or symbols"
-        )
     before, begun = measure_disk(), time.monotonic()
     result = intake.run(plan.ask, symbols=symbols, report=report, stop=stop)
     seconds, after = time.monotonic() - begun, measure_disk()
