@@ -136,7 +136,7 @@ def daily_cloud(home: Path, server: FaultyServer, **data: Any) -> Iterator[Daily
             "providers": {"backups": ["yahoo"], **vendors, **patience},
             **data,
         },
-        "schedule": {"fetch_attempts": 2, "fetch_retry_seconds": 1},
+        "schedule": {"fetch_attempts": 2, "fetch_retry_seconds": 1, "fundamentals_a_day": 0},
     }
     config = {"settings": settings, "alertEmail": OPERATOR}
     command = [sys.executable, "-m", "localcloud", "serve", "--home", str(home)]

@@ -41,6 +41,9 @@ class ScheduleSettings(Section):
     fetch_attempts: Positive = Field(
         4, description="How often a morning's fetch is tried while something is missing."
     )
+    fundamentals_a_day: int = Field(
+        150, ge=0, description="Symbols whose fundamentals a daily fetch asks again; 0 for none."
+    )
     fetch_retry_seconds: Positive = Field(900, description="Wait before it is tried again.")
 
 

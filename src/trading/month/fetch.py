@@ -7,6 +7,7 @@ import boto3
 
 from trading.config import Settings
 from trading.data.intake import (
+    Intake,
     IntakeResult,
     SessionStatus,
     inspect_sessions,
@@ -14,8 +15,10 @@ from trading.data.intake import (
     quality_page_key,
     read_record,
     recent_symbols,
+    refresh_fundamentals,
 )
 from trading.data.intake.outcome import STORED
+from trading.data.intake.pulse import Pulse
 from trading.data.providers.keys import KeyResolver, environment_keys, secrets_manager_keys
 from trading.data.quality import QualityReport, QualityVerdict
 from trading.errors import DataError
@@ -52,6 +55,9 @@ def fetch_sessions(
     )
     result = intake.run(sessions, remaining=remaining)
     fetched = _fetched(result, request, settings)
+    if fetched.sessions and not fetched.again and request.month is None:
+        told = _refresh_fundamentals(intake, resources, remaining)
+        fetched = fetched.model_copy(update={"fundamentals": told})
     failed = [o for o in result.outcomes if o.status is SessionStatus.FAILED]
     if failed and not fetched.again:
         tell_operator(
@@ -161,6 +167,31 @@ def _sessions(request: SessionRange, resources: Resources) -> list[date]:
             )
         start = min(held[-LOOK_BACK_SESSIONS:][0].astype(object), end)
     return [day.astype(object) for day in sessions_between(start, end, exchange)]
+
+
+def _refresh_fundamentals(
+    intake: Intake, resources: Resources, remaining: Callable[[], float] | None
+) -> int:
+    """Ask some fundamentals anew, and return how many; that none came is told, not fatal."""
+    settings = resources.settings
+    refreshed = refresh_fundamentals(
+        intake,
+        resources.lake,
+        today=today(settings.schedule.timezone),
+        limit=settings.schedule.fundamentals_a_day,
+        pulse=Pulse(remaining=remaining),
+    )
+    if refreshed.failure is not None:
+        tell_operator(
+            resources,
+            "Fundamentals could not be refreshed",
+            [
+                f"None of {refreshed.asked:,} symbols has fundamentals: {refreshed.failure}.",
+                "Bars are not concerned. Add a provider that tells them to data.providers.backups, "
+                "or set schedule.fundamentals_a_day to 0.",
+            ],
+        )
+    return refreshed.told
 
 
 def _expected(resources: Resources) -> tuple[str, ...] | None:

@@ -103,6 +103,7 @@ class Fetched(Payload):
 
     `first` to `last` span the sessions that were stored. `again`: something is left or may still
     come, so that the fetch is to be called again after `wait_seconds`, as `attempt`.
+    `fundamentals` counts the symbols whose figures were told anew.
     """
 
     sessions: int
@@ -116,6 +117,7 @@ class Fetched(Payload):
     again: bool = False
     attempt: int = 0
     wait_seconds: int = 0
+    fundamentals: int = 0
 
 
 class Quality(Payload):

@@ -112,6 +112,7 @@ def test_a_symbol_that_lists_later_misses_nothing_before(folder: FolderStore) ->
     assert [outcome.unlisted for outcome in result.outcomes[:7]] == [1] * 6 + [0]
 
 
+@pytest.mark.slow
 def test_nothing_from_anyone_fails_the_session_and_says_why(folder: FolderStore) -> None:
     place = Place(folder, ["polygon", "yahoo"], down=["polygon", "yahoo"])
     result = place.run(place.days[-3:])

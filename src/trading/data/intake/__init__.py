@@ -1,6 +1,7 @@
 """Sessions from a provider, through pipeline and repairs, into the lake: the one way there is."""
 
 from trading.data.intake.chain import BLOCK_SESSIONS, answers_by_symbol, block_sessions
+from trading.data.intake.fundamentals import Refreshed, refresh_fundamentals
 from trading.data.intake.inspection import (
     inspect_sessions,
     quality_page_key,
@@ -23,6 +24,7 @@ __all__ = [
     "Intake",
     "IntakeProgress",
     "IntakeResult",
+    "Refreshed",
     "SessionOutcome",
     "SessionRecord",
     "SessionStatus",
@@ -36,6 +38,7 @@ __all__ = [
     "quality_report_key",
     "read_record",
     "recent_symbols",
+    "refresh_fundamentals",
     "session_page",
     "sessions_to_do",
 ]
