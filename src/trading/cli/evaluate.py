@@ -33,6 +33,9 @@ def evaluate_command(
     trials: Annotated[
         int | None, typer.Option(min=1, help="Recipes that were tried on these months, in all.")
     ] = None,
+    trials_from: Annotated[
+        Path | None, typer.Option(help="Folder of a tuning: its trials are counted.")
+    ] = None,
     cross_validate: Annotated[
         bool,
         typer.Option(
@@ -62,6 +65,8 @@ def evaluate_command(
         raise ConfigurationError("--model and --factor exclude each other; give one of them")
     if save is not None and (model is not None or factor is not None):
         raise ConfigurationError("--save keeps a trained model; leave out --model and --factor")
+    if trials is not None and trials_from is not None:
+        raise ConfigurationError("--trials and --trials-from exclude each other; give one of them")
     return run_evaluate(
         EvaluateOptions(
             bars=tuple(bars or ()),
@@ -70,6 +75,7 @@ def evaluate_command(
             model=model,
             factor=factor,
             trials=trials,
+            trials_from=trials_from,
             cross_validate=cross_validate,
             checkpoints=checkpoints,
             report=report,

@@ -11,6 +11,7 @@ import numpy as np
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trading.agents.artifact import Artifact, merge
+from trading.agents.trials import count_trials
 from trading.cli.backtest_options import nested, read_assignments
 from trading.cli.evaluate_summary import print_evaluation
 from trading.cli.output import DONE, console, print_json
@@ -50,6 +51,7 @@ class EvaluateOptions:
     model: Path | None = None
     factor: str | None = None
     trials: int | None = None
+    trials_from: Path | None = None
     cross_validate: bool = False
     checkpoints: Path | None = None
     report: Path | None = None
@@ -86,7 +88,7 @@ def run_evaluate(options: EvaluateOptions, sets: Sequence[str]) -> int:
             simulated=simulated,
             members=candidate.members,
             benchmark=benchmark,
-            trials=Trials(options.trials or 1),
+            trials=_trials(options),
             cross_validation=paths,
         )
     _write(options, found)
@@ -238,6 +240,12 @@ def _require_factor(name: str | None) -> tuple[int, int] | None:
             f"there is no feature {plain!r}; the features are {', '.join(FEATURE_NAMES)}"
         )
     return FEATURE_NAMES.index(plain), -1 if name.startswith("-") else 1
+
+
+def _trials(options: EvaluateOptions) -> Trials:
+    if options.trials_from is not None:
+        return Trials.of(count_trials(options.trials_from))
+    return Trials(options.trials or 1)
 
 
 def _write(options: EvaluateOptions, found: Evaluation) -> None:

@@ -7,6 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
+from trading.agents.trials import TrialCount
 from trading.backtest.distribution import excess_kurtosis, skewness
 from trading.backtest.metrics import SESSIONS_PER_YEAR, sharpe
 from trading.backtest.reductions import one_series
@@ -36,6 +37,11 @@ class Trials:
         spread = self.sharpe_deviation
         if spread is not None and not (np.isfinite(spread) and spread >= 0.0):
             raise DataError(f"a deviation of Sharpe ratios is at least 0, got {spread}")
+
+    @classmethod
+    def of(cls, kept: TrialCount) -> "Trials":
+        """Return the trials that a tuning has recorded; one where there was none."""
+        return cls(max(kept.count, 1), kept.sharpe_deviation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ def render(evaluation: Evaluation, made_at: datetime) -> str:
         evidence=evidence_rows(evaluation),
         capacity=capacity_rows(evaluation),
         costs=cost_rows(evaluation),
-        reliability=reliability_rows(evaluation),
+        reliability=reliability_rows(evaluation.reliability),
+        calibrated=reliability_rows(evaluation.calibrated),
         wide_charts=_wide(evaluation),
         half_charts=_half(evaluation),
     )

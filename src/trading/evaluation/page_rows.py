@@ -1,6 +1,9 @@
 """The rows of an evaluation's tables, in words: for the page and for the terminal."""
 
+from collections.abc import Sequence
+
 from trading.evaluation.gate import CANDIDATE, Figures
+from trading.evaluation.reliability import ReliabilityBin
 from trading.evaluation.study import Evaluation
 
 Row = tuple[str, ...]
@@ -122,7 +125,7 @@ def cost_rows(evaluation: Evaluation) -> list[Row]:
     ]
 
 
-def reliability_rows(evaluation: Evaluation) -> list[Row]:
+def reliability_rows(bins: Sequence[ReliabilityBin]) -> list[Row]:
     """Return a row a bin of confidence."""
     return [
         (
@@ -131,5 +134,5 @@ def reliability_rows(evaluation: Evaluation) -> list[Row]:
             shown(found.success, "percent"),
             f"{found.names:,}",
         )
-        for found in evaluation.reliability
+        for found in bins
     ]

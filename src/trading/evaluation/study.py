@@ -12,6 +12,7 @@ from trading import __version__
 from trading.backtest.drawdowns import longest_drawdown
 from trading.config import Settings
 from trading.evaluation.baselines import Benchmark
+from trading.evaluation.calibration import calibrated_reliability
 from trading.evaluation.capacity import (
     CapacityPoint,
     CostPoint,
@@ -68,6 +69,7 @@ class Evaluation(Record):
     folds : what was trained on and tested when
     verdict : the gate's
     capacity, costs, reliability : see `capacity_curve`, `cost_sensitivity`, `reliability`
+    calibrated : the reliability of the calibrated confidence, each month by the months before it
     longest_drawdown : sessions, of the candidate
     cross_validation : the distribution over combinatorial histories, where it was asked for
     curves : by contender
@@ -87,6 +89,7 @@ class Evaluation(Record):
     capacity: tuple[CapacityPoint, ...]
     costs: tuple[CostPoint, ...]
     reliability: tuple[ReliabilityBin, ...]
+    calibrated: tuple[ReliabilityBin, ...] = ()
     longest_drawdown: float | None
     cross_validation: PathDistribution | None = None
     curves: dict[str, Curve]
@@ -167,6 +170,7 @@ def describe(
         capacity=capacity_curve(dataset, indices, record, settings),
         costs=cost_sensitivity(dataset, indices, record, settings),
         reliability=reliability(dataset, indices, record),
+        calibrated=calibrated_reliability(dataset, indices, record),
         longest_drawdown=longest if np.isfinite(longest) else None,
         cross_validation=cross_validation,
         curves={name: _curve(track) for name, track in tracks.items()},
