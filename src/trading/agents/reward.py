@@ -96,7 +96,7 @@ def hybrid_reward(net_returns: npt.ArrayLike, settings: RewardSettings) -> Rewar
         raise DataError("a reward needs the returns of at least one session, found none")
     monthly, drawdown = total_return(net), max_drawdown(net)
     clip = settings.sharpe_clip
-    ratio = np.clip(sharpe(net), -clip, clip)
+    ratio = np.minimum(np.maximum(sharpe(net), -clip), clip)
     ratio = np.where(np.isnan(ratio), 0.0, ratio)
     value = (
         settings.return_weight * monthly

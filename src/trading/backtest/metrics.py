@@ -94,8 +94,9 @@ def summarize(
 def total_return(returns: npt.ArrayLike) -> FloatArray:
     """Return the compounded return; NaN without returns."""
     series = as_series(returns)
-    compounded = np.prod(1.0 + series, axis=-1) - 1.0
-    return np.where(series.shape[-1] == 0, np.nan, compounded)
+    if series.shape[-1] == 0:
+        return np.full(series.shape[:-1], np.nan)
+    return np.asarray(np.multiply.reduce(1.0 + series, axis=-1) - 1.0)
 
 
 def cagr(returns: npt.ArrayLike, periods_per_year: float = SESSIONS_PER_YEAR) -> FloatArray:
@@ -148,12 +149,12 @@ def max_drawdown(returns: npt.ArrayLike) -> FloatArray:
     losses = drawdown_series(returns)
     if losses.shape[-1] == 0:
         return np.full(losses.shape[:-1], np.nan)
-    return np.asarray(np.max(losses, axis=-1))
+    return np.asarray(np.maximum.reduce(losses, axis=-1))
 
 
 def drawdown_series(returns: npt.ArrayLike) -> FloatArray:
     """Return the loss from the highest wealth so far `(..., n)`, 0..1; the start is a peak too."""
-    wealth = np.cumprod(1.0 + as_series(returns), axis=-1)
+    wealth = np.multiply.accumulate(1.0 + as_series(returns), axis=-1)
     peaks = np.maximum(np.maximum.accumulate(wealth, axis=-1), 1.0)
     return np.asarray(1.0 - wealth / peaks)
 
