@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from trading.signals.model import SuccessRate
-from trading.signals.oversight import DriftSummary
+from trading.signals.oversight import DriftSummary, ShadowSummary
 from trading.signals.report import DataSummary, Figure, GateVerdict
 
 NO_DATA = "no data"
@@ -161,6 +161,11 @@ def drift_note(drift: DriftSummary | None) -> str:
     if drift.verdict == "ok":
         return f"No drift: {len(drift.findings)} figures are like those {against}."
     return f"Drift warning: {sentence(drift.reason)} Compared with those {against}."
+
+
+def shadow_note(shadow: ShadowSummary) -> str:
+    """Return why there are no figures of a challenger in shadow."""
+    return "no outcome yet" if shadow.scored else f"not scored: {shadow.reason}"
 
 
 def sentence(text: str) -> str:
