@@ -110,11 +110,16 @@ RECIPES: dict[str, Callable[[GateMarket, Sequence[Fold], Settings], Candidate]] 
 }
 
 
-def ridge(dataset: Dataset, fold: Fold) -> Scorer:
+def ridge(
+    dataset: Dataset,
+    fold: Fold,
+    penalty: float = RIDGE_PENALTY,
+    context: Sequence[int] = RIDGE_CONTEXT,
+) -> Scorer:
     """Return the least-squares scorer of a fold: features, and their products with the context."""
     ends = outcome_ends(dataset)
-    width = dataset.features.shape[2] * (1 + len(RIDGE_CONTEXT))
-    products, moments = RIDGE_PENALTY * np.eye(width), np.zeros(width)
+    width = dataset.features.shape[2] * (1 + len(context))
+    products, moments = penalty * np.eye(width), np.zeros(width)
     for index in fold.train:
         outcome = realised_returns(dataset, int(index), int(ends[index]))
         known = dataset.eligible[index] & np.isfinite(outcome)
@@ -122,17 +127,17 @@ def ridge(dataset: Dataset, fold: Fold) -> Scorer:
             continue
         goal = outcome[known] - np.median(outcome[known])
         goal = np.clip(goal / (goal.std() + 1e-12), -3.0, 3.0)
-        table = _expanded(dataset, int(index))[known]
+        table = _expanded(dataset, int(index), context)[known]
         products += table.T @ table
         moments += table.T @ goal
     slopes = np.linalg.solve(products, moments)
-    return lambda index, _held: (_expanded(dataset, index) @ slopes, None)
+    return lambda index, _held: (_expanded(dataset, index, context) @ slopes, None)
 
 
-def _expanded(dataset: Dataset, index: int) -> np.ndarray:
+def _expanded(dataset: Dataset, index: int, context: Sequence[int]) -> np.ndarray:
     features = dataset.features[index].astype(np.float64)
-    context = np.tanh(dataset.context[index].astype(np.float64))
-    return np.concatenate([features, *(features * context[k] for k in RIDGE_CONTEXT)], axis=1)
+    numbers = np.tanh(dataset.context[index].astype(np.float64))
+    return np.concatenate([features, *(features * numbers[k] for k in context)], axis=1)
 
 
 def judge_all(plans: Sequence[MarketPlan], study: Study, log: Path | None) -> list[dict[str, Any]]:
