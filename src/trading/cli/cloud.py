@@ -127,6 +127,7 @@ def _serve(home: Path, settings: Settings, *, deploy: bool) -> "subprocess.Popen
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            env=os.environ | _past_proxies(),
             # A terminal's Ctrl-C is for the command, which ends its cloud when it has finished.
             start_new_session=True,
         )
@@ -189,14 +190,22 @@ def _cloud_of(home: Path, described: Mapping[str, Any], pid: int) -> Cloud:
     )
 
 
+def _past_proxies() -> dict[str, str]:
+    """Return the variables that keep a proxy of the environment away from this machine's cloud."""
+    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    past = ",".join(filter(None, [known, "127.0.0.1", "localhost"]))
+    return {"NO_PROXY": past, "no_proxy": past}
+
+
 @contextmanager
 def _speaking_to(cloud: Cloud) -> Iterator[None]:
     """Set this process's AWS variables to the cloud, and put them back."""
-    foreign = {name for name in os.environ if name.startswith("AWS_")}
-    saved = {name: os.environ[name] for name in foreign}
-    for name in foreign:
-        del os.environ[name]
     wanted = {k: v for k, v in cloud.environment().items() if k.startswith("AWS_")}
+    wanted |= _past_proxies()
+    changed = {name for name in os.environ if name.startswith("AWS_")} | set(wanted)
+    saved = {name: os.environ[name] for name in changed if name in os.environ}
+    for name in saved:
+        del os.environ[name]
     os.environ.update(wanted)
     try:
         yield

@@ -23,6 +23,8 @@ MARKET_SYMBOLS: Final = 11_000
 # bars of 2018; and what is written beside them: provenance, manifests, quality reports.
 BYTES_A_BAR: Final = 60
 BYTES_A_SESSION: Final = 60_000
+# The catalog, and what the embedded cloud writes whenever it starts.
+BYTES_A_RUN: Final = 500_000
 # A plan of more than this is confirmed before it starts.
 LONG_SECONDS: Final = 120.0
 LONG_CALLS: Final = 1_000
@@ -234,9 +236,14 @@ def plan_backfill(
         handling_seconds=pace.seconds_to_handle(len(work.sessions), bars),
         quota_days=ceil(calls / per_day) if per_day else 0,
         bars=bars,
-        disk_bytes=bars * BYTES_A_BAR + len(work.sessions) * BYTES_A_SESSION,
+        disk_bytes=_disk(len(work.sessions), bars),
         free_bytes=free_bytes,
     )
+
+
+def _disk(sessions: int, bars: int) -> int:
+    """Return the bytes that so many sessions and bars take, from above."""
+    return bars * BYTES_A_BAR + sessions * BYTES_A_SESSION + BYTES_A_RUN if sessions else 0
 
 
 def _limits(settings: Settings) -> tuple[ProviderName | None, Plan | None]:
