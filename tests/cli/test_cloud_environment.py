@@ -39,11 +39,18 @@ def test_the_operators_own_aws_is_set_aside_and_put_back(
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    with pytest.raises(ZeroDivisionError), _speaking_to(cloud):
-        assert "AWS_PROFILE" not in os.environ
-        assert os.environ["AWS_ENDPOINT_URL"] == ENDPOINT
-        assert os.environ["AWS_REGION"] == "us-east-1"
-        raise ZeroDivisionError
+    inside = {}
+
+    def fail_inside() -> None:
+        with _speaking_to(cloud):
+            inside.update(os.environ)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_inside()
+    assert "AWS_PROFILE" not in inside
+    assert inside["AWS_ENDPOINT_URL"] == ENDPOINT
+    assert inside["AWS_REGION"] == "us-east-1"
     assert os.environ["AWS_PROFILE"] == "production"
     assert os.environ["AWS_REGION"] == "eu-west-1"
     assert "AWS_ENDPOINT_URL" not in os.environ
