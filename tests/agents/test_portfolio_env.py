@@ -58,7 +58,7 @@ def test_an_episode_is_one_simulation(small):
         small.volatility[rows],
         end_row=chain[-1].end_row,
     )
-    np.testing.assert_allclose(np.concatenate(net), whole.net_returns, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(np.concatenate(net), whole.net_returns, rtol=1e-6, atol=5e-8)
     np.testing.assert_allclose(turnover, whole.turnover, rtol=1e-5)
     np.testing.assert_allclose(costs, whole.costs, rtol=1e-5)
 

@@ -46,10 +46,11 @@ def test_it_equals_the_simulator(seed: int, size: int, rows: int, levered: bool)
     arguments = (returns, target, start, COSTS, volume, sigma)
     expected = hold(*arguments, nav_usd=3e7, fillable=fillable, exposure=exposure)
     found = compiled_hold(*arguments, 3e7, fillable, exposure)
-    for name in ("net_returns", "end_weights", "turnover", "costs"):
-        np.testing.assert_allclose(
-            getattr(found, name), getattr(expected, name), rtol=1e-11, atol=1e-13, err_msg=name
-        )
+    np.testing.assert_allclose(found.turnover, expected.turnover, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(found.costs, expected.costs, rtol=1e-11, atol=1e-13)
+    # What a name gains is rounded to single precision: 6e-8 of its size.
+    np.testing.assert_allclose(found.net_returns, expected.net_returns, rtol=1e-6, atol=5e-7)
+    np.testing.assert_allclose(found.end_weights, expected.end_weights, rtol=1e-6, atol=5e-7)
 
 
 def test_a_short_position_earns_what_the_name_loses_less_the_fee() -> None:

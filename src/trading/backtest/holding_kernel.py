@@ -1,8 +1,9 @@
 """`simulator.hold` compiled, for environments that hold thousands of portfolios a second.
 
 The same algebra on a market that is prepared once a month and used by every portfolio: tests hold
-it to `simulator.hold` to 1e-12. Each portfolio is computed by itself in a fixed order, so one alone
-and one among many give the same bits.
+it to `simulator.hold`, but for what names gain, which is rounded to single precision as the returns
+of a dataset are. Each portfolio is computed by itself in a fixed order, so one alone and one among
+many give the same bits.
 """
 
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from trading.compiled import compiled, summing
 from trading.execution.slippage import PARTICIPATION_CAP, CostModel
 
 FloatArray = npt.NDArray[np.float64]
+Float32Array = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
 
@@ -24,14 +26,15 @@ class PreparedMonth(NamedTuple):
 
     Attributes
     ----------
-    paths : (h, S) growth of 1 in each name after each row
+    gains : (h, S) float32, what 1 in each name has gained after each row; rounded as the returns of
+        a dataset are, it is half of what would have to be read for every decision
     fillable : (S,) bool, names that can be bought or sold short at the fill
     per_dollar, floor, impact : (S,) see `CostModel.of_names`
     linear_rate : commission and half spread, a fraction of the traded value
     borrow_rate, margin_rate : a session
     """
 
-    paths: FloatArray
+    gains: Float32Array
     fillable: BoolArray
     per_dollar: FloatArray
     floor: FloatArray
@@ -54,7 +57,7 @@ def prepare_month(
     Raises `DataError` for a return that is infinite or below -100 %.
     """
     return PreparedMonth(
-        growth_paths(returns),
+        (growth_paths(returns) - 1.0).astype(np.float32),
         fillable,
         *costs.of_names(dollar_volume, volatility),
         costs.linear_rate,
@@ -77,7 +80,7 @@ def hold_prepared(
     Fills `net_returns` (h,) and `end` (S,), which may be `start`. Weights are taken as they are:
     the caller has made them feasible.
     """
-    rows, names = month.paths.shape
+    rows, names = month.gains.shape
     filled, values = np.empty(names), np.empty(rows)
     bought, sold, paid = _fill(month, target, start, nav_usd, filled)
     net, gross = _exposure(filled)
@@ -85,17 +88,17 @@ def hold_prepared(
     charge = month.borrow_rate * (gross - net) / 2.0 + month.margin_rate * max(-cash, 0.0)
     whole = rows - rows % 4
     for k in range(0, whole, 4):
-        _dot_four(filled, month.paths, k, values)
+        _dot_four(filled, month.gains, k, values)
     for k in range(whole, rows):
-        values[k] = _dot(filled, month.paths[k])
+        values[k] = _dot(filled, month.gains[k])
     before = 1.0
     for k in range(rows):
-        value = max(cash + values[k], 0.0) if before > 0.0 else 0.0
+        value = max(1.0 + values[k], 0.0) if before > 0.0 else 0.0
         earned = value / before - 1.0 if before > 0.0 else 0.0
         kept = (1.0 - paid) * (1.0 + earned) - 1.0 if k == 0 else earned
         net_returns[k] = max(kept - charge, -1.0) if charge > 0.0 else kept
         before = value
-    _grow(filled, month.paths[rows - 1], 1.0 / before if before > 0.0 else 0.0, end)
+    _grow(filled, month.gains[rows - 1], 1.0 / before if before > 0.0 else 0.0, end)
     return max(bought, sold), paid
 
 
@@ -132,18 +135,18 @@ def _exposure(weights: FloatArray) -> tuple[float, float]:
 
 
 @summing
-def _dot(weights: FloatArray, growth: FloatArray) -> float:
+def _dot(weights: FloatArray, gains: Float32Array) -> float:
     total = 0.0
     for i in range(len(weights)):
-        total += weights[i] * growth[i]
+        total += weights[i] * gains[i]
     return total
 
 
 @summing
-def _dot_four(weights: FloatArray, paths: FloatArray, k: int, values: FloatArray) -> None:
+def _dot_four(weights: FloatArray, gains: Float32Array, k: int, values: FloatArray) -> None:
     """Fill four of the values: each weight is read once for four rows."""
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    first, second, third, fourth = paths[k], paths[k + 1], paths[k + 2], paths[k + 3]
+    first, second, third, fourth = gains[k], gains[k + 1], gains[k + 2], gains[k + 3]
     for i in range(len(weights)):
         weight = weights[i]
         a += weight * first[i]
@@ -154,6 +157,6 @@ def _dot_four(weights: FloatArray, paths: FloatArray, k: int, values: FloatArray
 
 
 @compiled
-def _grow(weights: FloatArray, growth: FloatArray, scale: float, ends: FloatArray) -> None:
+def _grow(weights: FloatArray, gains: Float32Array, scale: float, ends: FloatArray) -> None:
     for i in range(len(weights)):
-        ends[i] = weights[i] * growth[i] * scale
+        ends[i] = weights[i] * (1.0 + gains[i]) * scale
