@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.features.random_panels import random_panel, with_columns, with_rows, without_bars
 from trading.agents.ensemble import Ensemble, Scores
+from trading.agents.gates import Gates
 from trading.agents.policy import SlotPolicy
 from trading.config import Settings
 from trading.features.dataset import Dataset, build_dataset
@@ -35,10 +36,14 @@ def policy(seed: int) -> SlotPolicy:
     random = np.random.default_rng(seed)
     sizes = [len(FEATURES) + 1 + len(CONTEXT), 16, 16, 1]
     pairs = list(pairwise(sizes))
+    shapes = ((len(FEATURES), 4), (len(CONTEXT), 4), (4,), (4,))
     return SlotPolicy(
         tuple((random.normal(size=p) / np.sqrt(p[0])).astype(np.float32) for p in pairs),
         tuple(random.normal(size=p[1]).astype(np.float32) * np.float32(0.1) for p in pairs),
         len(CONTEXT),
+        Gates(
+            *(random.normal(size=shape).astype(np.float32) * np.float32(0.1) for shape in shapes)
+        ),
     )
 
 
