@@ -115,10 +115,15 @@ def ridge(
     fold: Fold,
     penalty: float = RIDGE_PENALTY,
     context: Sequence[int] = RIDGE_CONTEXT,
+    *,
+    plain: bool = True,
 ) -> Scorer:
-    """Return the least-squares scorer of a fold: features, and their products with the context."""
+    """Return the least-squares scorer of a fold: features, and their products with the context.
+
+    `plain` is whether the features stand for themselves too.
+    """
     ends = outcome_ends(dataset)
-    width = dataset.features.shape[2] * (1 + len(context))
+    width = dataset.features.shape[2] * (plain + len(context))
     products, moments = penalty * np.eye(width), np.zeros(width)
     for index in fold.train:
         outcome = realised_returns(dataset, int(index), int(ends[index]))
@@ -127,17 +132,18 @@ def ridge(
             continue
         goal = outcome[known] - np.median(outcome[known])
         goal = np.clip(goal / (goal.std() + 1e-12), -3.0, 3.0)
-        table = _expanded(dataset, int(index), context)[known]
+        table = _expanded(dataset, int(index), context, plain=plain)[known]
         products += table.T @ table
         moments += table.T @ goal
     slopes = np.linalg.solve(products, moments)
-    return lambda index, _held: (_expanded(dataset, index, context) @ slopes, None)
+    return lambda index, _held: (_expanded(dataset, index, context, plain=plain) @ slopes, None)
 
 
-def _expanded(dataset: Dataset, index: int, context: Sequence[int]) -> np.ndarray:
+def _expanded(dataset: Dataset, index: int, context: Sequence[int], *, plain: bool) -> np.ndarray:
     features = dataset.features[index].astype(np.float64)
     numbers = np.tanh(dataset.context[index].astype(np.float64))
-    return np.concatenate([features, *(features * numbers[k] for k in context)], axis=1)
+    products = [features * numbers[k] for k in context]
+    return np.concatenate([features, *products] if plain else products, axis=1)
 
 
 def judge_all(plans: Sequence[MarketPlan], study: Study, log: Path | None) -> list[dict[str, Any]]:

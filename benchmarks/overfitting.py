@@ -5,10 +5,10 @@
 
 Every market has 1,000 names and 120 months; candidates learn from the first half and are compared
 over the rest by cross-validation of their monthly information beyond beta, size and illiquidity.
-They are least squares on features and their products with the context at five penalties, with
-`--agents` the three algorithms, every ranked feature as a factor (on these markets without any
-skill of its own) and two that draw lots. Ends with 1 if the mean lies outside .40 to .60 on noise,
-or above .10 on the plant.
+They are least squares on the features' products with one number of the context, for each of the
+eight, and with all of them (on the plant two of these nine have skill); every ranked feature as a
+factor (none has skill by itself); two that draw lots; with `--agents` the three algorithms. Ends
+with 1 if the mean lies outside .40 to .60 on noise, or above .10 on the plant.
 """
 
 import argparse
@@ -37,7 +37,6 @@ from trading.features.dataset import Dataset
 
 NAMES, MONTHS, ORACLE = 1000, 120, 0.05
 REGIMES = ("state", "volatility", "continuous")
-PENALTIES = (1e1, 1e2, 1e3, 1e4, 1e5)
 NOISE_RANGE, MOST_ON_PLANT = (0.40, 0.60), 0.10
 
 
@@ -58,9 +57,10 @@ def judge(seed: int, oracle: float, *, agents: bool, slot_steps: int) -> dict[st
     folds = make_folds(dataset, settings.training)
     every = range(dataset.context.shape[1])
     members: dict[str, Sequence[Scorer]] = {
-        f"ridge-{penalty:g}": [ridge(dataset, fold, penalty, every) for fold in folds]
-        for penalty in PENALTIES
+        f"ridge-{number}": [ridge(dataset, fold, context=(number,), plain=False) for fold in folds]
+        for number in every
     }
+    members["ridge-all"] = [ridge(dataset, fold, context=every) for fold in folds]
     members |= {f"lots-{k}": [_lots(dataset, seed, k)] * len(folds) for k in range(2)}
     if agents:
         from trading.agents.training import train_policy

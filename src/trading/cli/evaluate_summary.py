@@ -3,7 +3,7 @@
 from rich.markup import escape
 
 from trading.cli.output import console, number, percent, result, table
-from trading.evaluation.page_rows import capacity_rows, cost_rows, evidence_rows
+from trading.evaluation.page_rows import capacity_rows, cost_rows, delisting_rows, evidence_rows
 from trading.evaluation.study import Evaluation
 
 
@@ -35,6 +35,11 @@ def print_evaluation(found: Evaluation) -> None:
         "Costs multiplied",
         ("by", "return", "over equal weight", "costs", "Sharpe"),
         cost_rows(found),
+    )
+    _print_rows(
+        "Last return of names that left the market",
+        ("taken as", "return", "over equal weight", "left while held"),
+        delisting_rows(found),
     )
     for check in found.verdict.checks:
         mark = "[green]holds[/]" if check.passed else "[red]fails[/]"

@@ -97,7 +97,7 @@ def capacity_curve(
     for capital in capitals:
         costs = settings.costs.model_copy(update={"capital_usd": capital})
         changed = settings.model_copy(update={"costs": costs})
-        track, participation = _replayed(dataset, indices, record, changed)
+        track, participation = replayed(dataset, indices, record, changed)
         plain = equal_weight(dataset, indices, changed)
         points.append(
             CapacityPoint(
@@ -130,7 +130,7 @@ def cost_sensitivity(
     points = []
     for multiple in multiples:
         changed = settings.model_copy(update={"costs": _multiplied(settings.costs, multiple)})
-        track, _ = _replayed(dataset, indices, record, changed)
+        track, _ = replayed(dataset, indices, record, changed)
         figures = summarize(track.net_returns)
         points.append(
             CostPoint(
@@ -149,7 +149,7 @@ def _multiplied(costs: CostSettings, multiple: float) -> CostSettings:
     return costs.model_copy(update={name: getattr(costs, name) * multiple for name in names})
 
 
-def _replayed(
+def replayed(
     dataset: Dataset, indices: IntArray, record: OutOfSample, settings: Settings
 ) -> tuple[Track, FloatArray]:
     """Return the track of the record's scores under other settings, and every participation."""

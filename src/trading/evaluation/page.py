@@ -9,6 +9,7 @@ from trading.evaluation import charts
 from trading.evaluation.page_rows import (
     capacity_rows,
     cost_rows,
+    delisting_rows,
     evidence_rows,
     figure_rows,
     reliability_rows,
@@ -35,6 +36,7 @@ def render(evaluation: Evaluation, made_at: datetime) -> str:
         evidence=evidence_rows(evaluation),
         capacity=capacity_rows(evaluation),
         costs=cost_rows(evaluation),
+        delistings=delisting_rows(evaluation),
         reliability=reliability_rows(evaluation.reliability),
         calibrated=reliability_rows(evaluation.calibrated),
         wide_charts=_wide(evaluation),

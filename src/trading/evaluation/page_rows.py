@@ -125,6 +125,19 @@ def cost_rows(evaluation: Evaluation) -> list[Row]:
     ]
 
 
+def delisting_rows(evaluation: Evaluation) -> list[Row]:
+    """Return a row a last return."""
+    return [
+        (
+            f"{point.last_return:.0%}",
+            shown(point.annual_return, "percent"),
+            shown(point.excess_return, "percent"),
+            f"{point.delisted}",
+        )
+        for point in evaluation.delistings
+    ]
+
+
 def reliability_rows(bins: Sequence[ReliabilityBin]) -> list[Row]:
     """Return a row a bin of confidence."""
     return [

@@ -21,6 +21,7 @@ from trading.evaluation.capacity import (
 )
 from trading.evaluation.combinatorial import PathDistribution
 from trading.evaluation.deflation import Trials
+from trading.evaluation.delisting import DelistingPoint, delisting_sensitivity
 from trading.evaluation.evidence import Record
 from trading.evaluation.gate import CANDIDATE, CHAMPION, Verdict
 from trading.evaluation.out_of_fold import Scorer
@@ -69,6 +70,7 @@ class Evaluation(Record):
     folds : what was trained on and tested when
     verdict : the gate's
     capacity, costs, reliability : see `capacity_curve`, `cost_sensitivity`, `reliability`
+    delistings : see `delisting_sensitivity`
     calibrated : the reliability of the calibrated confidence, each month by the months before it
     longest_drawdown : sessions, of the candidate
     cross_validation : the distribution over combinatorial histories, where it was asked for
@@ -88,6 +90,7 @@ class Evaluation(Record):
     verdict: Verdict
     capacity: tuple[CapacityPoint, ...]
     costs: tuple[CostPoint, ...]
+    delistings: tuple[DelistingPoint, ...] = ()
     reliability: tuple[ReliabilityBin, ...]
     calibrated: tuple[ReliabilityBin, ...] = ()
     longest_drawdown: float | None
@@ -169,6 +172,7 @@ def describe(
         verdict=found.verdict,
         capacity=capacity_curve(dataset, indices, record, settings),
         costs=cost_sensitivity(dataset, indices, record, settings),
+        delistings=delisting_sensitivity(dataset, indices, record, settings),
         reliability=reliability(dataset, indices, record),
         calibrated=calibrated_reliability(dataset, indices, record),
         longest_drawdown=longest if np.isfinite(longest) else None,
