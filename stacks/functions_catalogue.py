@@ -140,6 +140,8 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         grants=(
             Objects("data", read=("*",), write=("universe/*",)),
             Objects("runs", read=("runs/*", "training/*"), write=("runs/*",)),
+            # The metadata of the month's universe.
+            Items("ledger", ("PutItem",)),
         ),
     ),
     "validate": FunctionSpec(
@@ -178,7 +180,7 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         "Turns scores into signals",
         timeout=300,
         memory=1024,
-        grants=(Objects("runs", read=("runs/*",), write=("runs/*", "scores/*")),),
+        grants=(READ_MODELS, Objects("runs", read=("runs/*",), write=("runs/*", "scores/*"))),
     ),
     "store_signals": FunctionSpec(
         "Stores the month's signals",

@@ -12,7 +12,8 @@ from trading.cli.home import Home
 from trading.cli.output import DONE, NOTHING_TO_DO, console, print_json, result, table
 from trading.config import load_settings
 from trading.data.store import open_store
-from trading.errors import ConfigurationError, NotFoundError
+from trading.errors import ConfigurationError, DataError, NotFoundError
+from trading.month.universe_table import UniverseTable
 from trading.universe.iwv import read_iwv
 from trading.universe.listing import read_listings
 from trading.universe.membership import read_candidates
@@ -30,6 +31,14 @@ Name = Annotated[str, typer.Option(help="Name of the universe, such as russell-3
 Store = Annotated[
     str | None,
     typer.Option(help="Folder or s3://bucket/prefix of the versions (default: below the home)."),
+]
+Table = Annotated[
+    str | None,
+    typer.Option(
+        "--table",
+        envvar="TRADING_LEDGER_TABLE",
+        help="DynamoDB table that gets the metadata of a kept version (default: none).",
+    ),
 ]
 On = Annotated[
     datetime | None,
@@ -61,6 +70,10 @@ def build_command(
     country: Annotated[
         list[str] | None, typer.Option(help="Accepted country; may be repeated; '' for all.")
     ] = None,
+    published: Annotated[
+        Path | None,
+        typer.Option(help="With --listing: an earlier IWV file; whom it holds counts as American."),
+    ] = None,
     band: Annotated[
         float, typer.Option(help="Incumbents stay within count x (1 + band); 0: no band.")
     ] = 0.0,
@@ -70,6 +83,7 @@ def build_command(
     ] = None,
     name: Name = RUSSELL_3000,
     store: Store = None,
+    table_name: Table = None,
     as_json: AsJson = False,
 ) -> int:
     """Make the next version from published holdings or by market capitalisation.
@@ -78,11 +92,11 @@ def build_command(
     """
     if (iwv is None) == (listing is None):
         raise ConfigurationError("give either --iwv or --listing, one of them")
-    versions = _versions(store, name)
+    versions = _versions(store, name, table_name)
     day = as_of.date() if as_of else None
     if listing is not None:
         rules = _rules(members is not None, count, share_classes, capitalisation, country, band)
-        done, told = _by_size(versions, listing, members, rules, day)
+        done, told = _by_size(versions, listing, members, published, rules, day)
     else:
         done, told = _as_published(versions, iwv or Path(), day)
     known = done.slots.as_of in versions.dates()
@@ -105,6 +119,7 @@ def _by_size(
     versions: UniverseVersions,
     listing: Path,
     members: Path | None,
+    published: Path | None,
     rules: ReconstitutionRules,
     day: date | None,
 ) -> tuple[Rebalance, dict[str, Any]]:
@@ -114,6 +129,7 @@ def _by_size(
         snapshot,
         rules,
         incumbents=previous.active if previous else (),
+        published=_published_before(published, snapshot.as_of),
         within=None if members is None else read_candidates(members, snapshot.as_of),
     )
     settings = load_settings().universe
@@ -122,7 +138,21 @@ def _by_size(
         "excluded": dict(made.excluded),
         "without_market_cap": list(made.without_cap),
         "kept_by_band": list(made.kept_by_band),
+        "assigned_by_a_published_list": list(made.assigned),
     }
+
+
+def _published_before(file: Path | None, as_of: date) -> tuple[str, ...]:
+    """Return the members of an earlier published list; raises `DataError` for a later one."""
+    if file is None:
+        return ()
+    held = read_iwv(file, _date_in(file))
+    if held.as_of > as_of:
+        raise DataError(
+            f"--published {file.name} is of {held.as_of}, after the snapshot of {as_of}, when it "
+            "was not known; give an earlier one"
+        )
+    return held.symbols
 
 
 @app.command("rebalance")
@@ -130,6 +160,7 @@ def rebalance_command(
     files: Annotated[list[Path], typer.Argument(help="IWV holdings files of several dates.")],
     name: Name = RUSSELL_3000,
     store: Store = None,
+    table_name: Table = None,
     as_json: AsJson = False,
 ) -> int:
     """Replay published lists in the order of their dates, and keep every version.
@@ -137,7 +168,7 @@ def rebalance_command(
     A file without a date inside takes the one in its name. Dates that are kept already are passed
     over; exit code 3: all were.
     """
-    versions = _versions(store, name)
+    versions = _versions(store, name, table_name)
     kept = set(versions.dates())
     lists = [read_iwv(file, _date_in(file)) for file in files]
     new = [(held.as_of, held.symbols, held.as_of.isoformat()) for held in lists]
@@ -233,9 +264,10 @@ def _rules(
     )
 
 
-def _versions(store: str | None, name: str) -> UniverseVersions:
+def _versions(store: str | None, name: str, table: str | None = None) -> UniverseVersions:
     place = store or str(Home.from_environment().path / "universes")
-    return UniverseVersions(open_store(place), name)
+    metadata = UniverseTable(table) if table else None
+    return UniverseVersions(open_store(place), name, metadata)
 
 
 def _date_in(file: Path) -> date | None:
@@ -268,6 +300,9 @@ def _tell(done: Rebalance, told: Mapping[str, Any], *, as_json: bool) -> None:
         result.print(f"  left out, {reason}: {lines}", markup=False)
     if unknown := told.get("without_market_cap"):
         result.print(f"  without a market capitalisation: {_some(unknown)}", markup=False)
+    if assigned := told.get("assigned_by_a_published_list"):
+        result.print(f"  American by a published list {len(assigned)}: {_some(assigned)}",
+                     markup=False)  # fmt: skip
 
 
 def _print_report(report: Mapping[str, Any]) -> None:

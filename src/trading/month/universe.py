@@ -7,11 +7,16 @@ from trading.errors import DataError
 from trading.market.panel import Panel
 from trading.month.payloads import MonthRun
 from trading.month.resources import Resources
+from trading.month.universe_table import UniverseTable
 from trading.universe.constituents import Constituents, members_for, read_iwv
+from trading.universe.renames import renamed_members, renamed_slots
 from trading.universe.slots import SlotMap, SlotReport, allocate
+from trading.universe.versions import UniverseRecord
 
 SLOTS = "universe/slots"
 LISTS = "universe/constituents"
+# The name under which a month's slots are in the table of universes.
+MONTHS = "months"
 
 
 def store_constituents(resources: Resources, body: bytes) -> Constituents:
@@ -26,20 +31,29 @@ def allocate_slots(
 ) -> tuple[SlotMap, SlotReport]:
     """Return the slots of the month and what changed, and store them.
 
-    A rerun begins from the same earlier month, so it stores the same map.
+    A rerun begins from the same earlier month, so it stores the same map. A share that was renamed
+    since keeps its slot. The version's metadata goes to the ledger's table.
     """
     settings = resources.settings
+    symbols = resources.lake.symbols(before=month.as_of)
     previous = _previous(resources.data, month.month)
-    members = members_for(
-        panel, previous, month.as_of, settings.universe, _published(resources.data, month)
-    )
+    if previous is not None:
+        previous = renamed_slots(previous, symbols, month.as_of)
+    published = _published(resources.data, month)
+    if published is not None:
+        published = renamed_members(published, symbols, month.as_of)
+    members = members_for(panel, previous, month.as_of, settings.universe, published)
     if len(members) < settings.data.min_symbols:
         raise DataError(
             f"{len(members)} symbols trade before {month.as_of}; at least"
             f" {settings.data.min_symbols} are needed (data.min_symbols)"
         )
     slots, report = allocate(previous, members, month.as_of, settings.universe)
-    resources.data.put(f"{SLOTS}/{month.month}.json", slots.to_json().encode())
+    key = f"{SLOTS}/{month.month}.json"
+    resources.data.put(key, slots.to_json().encode())
+    source = "bars" if published is None else f"the list published on {published.as_of}"
+    table = UniverseTable(resources.name("TRADING_LEDGER_TABLE"))
+    table.put_universe(UniverseRecord.of(MONTHS, slots, report, key=key, source=source))
     return slots, report
 
 

@@ -5,7 +5,14 @@ and Methodology*) as far as a listing snapshot tells what they ask for: US commo
 1.00 USD and 30 million USD of market capitalisation, without preferred shares, depositary receipts,
 warrants, rights, units, notes, funds, partnerships and blank-check companies; companies, not share
 classes, are ranked by total market capitalisation, and the first `companies` of them are in. What
-a snapshot does not tell (home-country indicators, free float, voting rights) is not applied.
+a snapshot does not tell (free float, voting rights) is not applied.
+
+A company's country in a snapshot is one indicator of its home; the index also asks where it has its
+assets, its headquarters and its most liquid listing. Two of its rules can be applied all the same:
+a country of benefit-driven incorporation (Bermuda, Cayman Islands, ...) is nobody's home, so a
+company from there whose own shares, not receipts, are listed here is American; and an assignment
+that was published stays, so a company that the last published list holds is American wherever it is
+incorporated (Accenture, Chubb, Eaton).
 
 The index has no band at its lower end; `band` is there for those who want less turnover.
 """
@@ -50,6 +57,14 @@ CLASS_WORDS = re.compile(
     re.IGNORECASE,
 )
 PREFERRED_SYMBOL = re.compile(r"\^")
+# The index's countries of benefit-driven incorporation, as snapshots spell them.
+BENEFIT_DRIVEN = (
+    "Anguilla", "Antigua and Barbuda", "Aruba", "Bahamas", "Barbados", "Belize", "Bermuda",
+    "Bonaire", "British Virgin Islands", "Cayman Islands", "Cook Islands", "Curacao",
+    "Faroe Islands", "Gibraltar", "Guernsey", "Isle of Man", "Jersey", "Liberia",
+    "Marshall Islands", "Panama", "Puerto Rico", "Saba", "Sint Eustatius", "Sint Maarten",
+    "Turks and Caicos Islands",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,6 +80,7 @@ class ReconstitutionRules:
         `company` (Nasdaq's screener does), or of the `class`, which are then added up
     countries : accepted, in the snapshot's spelling; empty accepts all. A security whose country
         the snapshot does not say is accepted: in Nasdaq's they are many US companies
+    benefit_driven : countries that are nobody's home: accepted where `countries` restricts
     min_price_usd, min_market_cap_usd : smaller ones are not in
     band : an incumbent stays while its rank is within `companies * (1 + band)`; 0: no band
     """
@@ -73,6 +89,7 @@ class ReconstitutionRules:
     share_classes: Literal["all", "primary"] = "all"
     capitalisation: Literal["company", "class"] = "company"
     countries: tuple[str, ...] = ("United States",)
+    benefit_driven: tuple[str, ...] = BENEFIT_DRIVEN
     min_price_usd: float = 1.0
     min_market_cap_usd: float = 30e6
     band: float = 0.0
@@ -106,6 +123,7 @@ class Reconstitution:
     excluded : securities left out, by reason
     without_cap : symbols that would be eligible but whose market capitalisation is unknown
     kept_by_band : symbols of incumbents that only the band keeps
+    assigned : members whose country is another, but which a published list holds
     """
 
     as_of: date
@@ -114,6 +132,7 @@ class Reconstitution:
     excluded: Mapping[str, int]
     without_cap: tuple[str, ...]
     kept_by_band: tuple[str, ...]
+    assigned: tuple[str, ...] = ()
 
 
 def reconstitute(
@@ -121,6 +140,7 @@ def reconstitute(
     rules: ReconstitutionRules,
     *,
     incumbents: Sequence[str] = (),
+    published: Collection[str] = (),
     within: Collection[str] | None = None,
 ) -> Reconstitution:
     """Return the members by market capitalisation.
@@ -128,7 +148,8 @@ def reconstitute(
     Parameters
     ----------
     listings : the snapshot; only what it says is used
-    incumbents : the members before, for the band
+    incumbents : the members before, for the band; their country was decided then
+    published : the members of an earlier published list, whose country the index has decided
     within : candidates (the S&P 500, for its top 100); they are members of another index already,
         so only their capitalisation is asked for, not their eligibility
 
@@ -141,11 +162,12 @@ def reconstitute(
     eligible: list[Listing] = []
     without_cap: list[str] = []
     wanted = None if within is None else {symbol_key(symbol) for symbol in within}
+    decided = {symbol_key(symbol) for symbol in (*published, *incumbents)}
     for line in listings.lines:
         if wanted is not None:
             reason = None if symbol_key(line.symbol) in wanted else "not a candidate"
         else:
-            reason = _why_not(line, rules)
+            reason = _why_not(line, rules, decided)
         if reason is None and math.isnan(line.market_cap_usd):
             without_cap.append(line.symbol)
         if reason:
@@ -171,6 +193,12 @@ def reconstitute(
         excluded=dict(sorted((reason, n) for reason, n in excluded.items() if n)),
         without_cap=tuple(sorted(set(without_cap) - with_cap)),
         kept_by_band=tuple(line.symbol for company in banded for line in company.classes),
+        assigned=tuple(
+            line.symbol
+            for company in chosen
+            for line in _members_of(company, rules)
+            if wanted is None and not _at_home(line, rules)
+        ),
     )
 
 
@@ -180,7 +208,13 @@ def company_key(name: str) -> str:
     return re.sub("[^a-z0-9]", "", plain.lower()) or re.sub("[^a-z0-9]", "", name.lower())
 
 
-def _why_not(line: Listing, rules: ReconstitutionRules) -> str | None:
+def _at_home(line: Listing, rules: ReconstitutionRules) -> bool:
+    """Tell whether the snapshot's own word on a security's country accepts it."""
+    accepted = (*rules.countries, *rules.benefit_driven)
+    return not rules.countries or not line.country or line.country in accepted
+
+
+def _why_not(line: Listing, rules: ReconstitutionRules, decided: Collection[str]) -> str | None:
     """Return why a security is not eligible whatever its size, None where it is."""
     if PREFERRED_SYMBOL.search(line.symbol):
         return "preferred"
@@ -189,7 +223,7 @@ def _why_not(line: Listing, rules: ReconstitutionRules) -> str | None:
             return reason
     if line.industry.lower() == "blank checks" or BLANK_CHECK.search(line.name):
         return "a blank-check company"
-    if rules.countries and line.country and line.country not in rules.countries:
+    if not _at_home(line, rules) and symbol_key(line.symbol) not in decided:
         return "another country"
     if line.price_usd < rules.min_price_usd:
         return "price too low"

@@ -10,6 +10,7 @@ Both are immutable; a metadata record of each can be kept in a table (DynamoDB's
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
@@ -17,7 +18,7 @@ from typing import Any, Protocol
 from trading.data.store import ObjectStore
 from trading.errors import ConflictError, DataError, NotFoundError
 from trading.universe.rebalance import Rebalance
-from trading.universe.slots import SlotMap
+from trading.universe.slots import SlotMap, SlotReport
 
 FOLDER = "universe"
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -71,6 +72,41 @@ class UniverseRecord:
             },
         }  # fmt: skip
 
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> "UniverseRecord":
+        """Return the record of a DynamoDB item."""
+        counts = ("active", "archive", "slots", "added", "archived", "returned", "freed")
+        return cls(
+            name=str(item["pk"]).removeprefix("universe#"),
+            as_of=date.fromisoformat(str(item["sk"])),
+            version=str(item["version"]),
+            key=str(item["key"]),
+            source=str(item["source"]),
+            churn=int(item["churn_bps"]) / 10_000,
+            **{name: int(item[name]) for name in counts},
+        )
+
+    @classmethod
+    def of(
+        cls, name: str, slots: SlotMap, report: SlotReport, *, key: str, source: str
+    ) -> "UniverseRecord":
+        """Return the record of slots, what moved in them, and where they lie."""
+        return cls(
+            name=name,
+            as_of=slots.as_of,
+            version=slots.version,
+            key=key,
+            source=source,
+            active=len(slots.active),
+            archive=len(slots.archived),
+            slots=len(slots.slots),
+            added=len(report.added),
+            archived=len(report.archived),
+            returned=len(report.returned),
+            freed=len(report.freed),
+            churn=report.churn,
+        )
+
 
 class UniverseMetadata(Protocol):
     """A table of universe versions."""
@@ -117,7 +153,8 @@ class UniverseVersions:
         as_of = done.slots.as_of
         self._put_once(self._key(as_of, "report.json"), json.dumps(done.to_dict()).encode(), as_of)
         self._put_once(self._key(as_of), done.slots.to_json().encode(), as_of)
-        record = self._record(done)
+        key = self._key(as_of)
+        record = UniverseRecord.of(self._name, done.slots, done.report, key=key, source=done.source)
         if self._metadata is not None:
             self._metadata.put_universe(record)
         return record
@@ -170,21 +207,3 @@ class UniverseVersions:
                     f"the universe {self._name} has another version of {as_of} already; versions "
                     "are never rewritten, choose another name or a later date"
                 ) from error
-
-    def _record(self, done: Rebalance) -> UniverseRecord:
-        report, slots = done.report, done.slots
-        return UniverseRecord(
-            name=self._name,
-            as_of=slots.as_of,
-            version=slots.version,
-            key=self._key(slots.as_of),
-            source=done.source,
-            active=len(slots.active),
-            archive=len(slots.archived),
-            slots=len(slots.slots),
-            added=len(report.added),
-            archived=len(report.archived),
-            returned=len(report.returned),
-            freed=len(report.freed),
-            churn=report.churn,
-        )
