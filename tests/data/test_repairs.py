@@ -78,6 +78,40 @@ def test_a_split_not_applied_is_applied(clean: pd.DataFrame, ratio: float, late:
     reverts(result, dirty, [split])
 
 
+@pytest.mark.parametrize("ratio", [1.5, 2.0])
+@pytest.mark.parametrize("away", [5, 15])
+def test_a_fall_near_a_declared_split_is_not_taken_for_it(
+    clean: pd.DataFrame, ratio: float, away: int
+) -> None:
+    mine = rows_of(clean, "S003")
+    fallen = scaled(clean, mine[200:], 1 / ratio, 1.0)
+    split = CorporateAction("S003", day_of(clean, mine[200 + away]), SPLIT, ratio)
+    assert repair_bars(fallen, [split], LIMITS).repairs == ()
+
+
+def test_a_price_that_halves_and_doubles_near_a_split_is_put_back(clean: pd.DataFrame) -> None:
+    mine = rows_of(clean, "S003")
+    dirty = scaled(clean, mine[200:203], 0.5, 2.0)
+    split = CorporateAction("S003", day_of(clean, mine[210]), SPLIT, 2.0)
+    same(repair_bars(dirty, [split], LIMITS).bars, clean)
+
+
+@pytest.mark.parametrize("ratio", [1.2, 1.25])
+def test_a_small_split_shows_in_a_calm_series_only(ratio: float) -> None:
+    for volatility, found in ((0.004, 1), (0.03, 0)):
+        days = pd.bdate_range("2021-01-04", periods=300)
+        draw = np.random.default_rng(4)
+        close = 50 * np.exp(np.cumsum(volatility * draw.standard_normal(300)))
+        bars = pd.DataFrame({"date": days.astype("datetime64[s]"), "symbol": "A"})
+        bars = bars.assign(open=close, high=close, low=close, close=close, volume=1e5)
+        bars = bars.assign(adjusted_close=close)
+        split = CorporateAction("A", days[150].date(), SPLIT, ratio)
+        dirty = scaled(bars, np.arange(150), ratio, 1 / ratio)
+        result = repair_bars(dirty, [split], LIMITS)
+        assert len(result.repairs) == found
+        same(result.bars, bars if found else dirty)
+
+
 def test_a_split_applied_twice_is_taken_back(clean: pd.DataFrame) -> None:
     mine = rows_of(clean, "S003")
     dirty = scaled(clean, mine[:200], 1 / 4, 4)

@@ -163,7 +163,10 @@ def test_a_day_of_three_thousand_symbols_at_thirty_per_cent() -> None:
 
 @pytest.mark.parametrize(
     "symbols",
-    [pytest.param(25, marks=pytest.mark.slow), pytest.param(3_000, marks=pytest.mark.soak)],
+    [
+        pytest.param(25, marks=pytest.mark.slow),
+        pytest.param(3_000, marks=[pytest.mark.soak, pytest.mark.timeout(3600)]),
+    ],
 )
 def test_a_thousand_days_at_ten_per_cent(symbols: int) -> None:
     """One run of years: one clock, one fallback, each session fetched the morning after."""

@@ -278,6 +278,7 @@ def test_damaged_answers(name: str) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", list(NETWORK_PROVIDERS))
 def test_ten_thousand_damaged_answers(name: str) -> None:
     good, bad = fuzz(name, 10_000, seed=23)

@@ -218,9 +218,10 @@ def test_damaged_samples(name: str, samples: Path) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", list(QUESTIONS))
 def test_ten_thousand_damaged_samples(name: str, samples: Path) -> None:
     count = fuzz(name, samples, 10_000, seed=31)
     assert count.told > 1_000
     assert count.refused > 2_000
-    assert count.bars > 1_000
+    assert count.bars > 500
