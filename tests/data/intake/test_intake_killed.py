@@ -19,6 +19,7 @@ sys.path.append(str(PROVIDERS))
 from faulty_server import FaultyServer
 from provider_examples import canary_keys, make_settings
 
+FAULTS = ("500", "truncated", "html", "reset", "429 seconds")
 AFTER = date(2024, 7, 1)
 LONGEST = 120.0
 
@@ -42,12 +43,17 @@ def make_intake(folder: str, port: int, provider: str) -> tuple[Intake, list[dat
     return intake, place.days
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("provider", ["yahoo", "polygon"])
+@pytest.mark.parametrize(
+    "provider",
+    [
+        pytest.param("yahoo", marks=pytest.mark.slow),
+        pytest.param("polygon", marks=pytest.mark.soak),
+    ],
+)
 def test_sigkill_at_random_moments_leaves_whole_sessions_and_is_continued(
     tmp_path: Path, provider: str
 ) -> None:
-    place = Place(FolderStore(tmp_path / "lake"), rate=0.1, seed=2)
+    place = Place(FolderStore(tmp_path / "lake"), rate=0.1, seed=2, faults=FAULTS)
     chance = random.Random(7)
     with FaultyServer(place.services, MORNING) as server:
         command = [sys.executable, __file__, str(tmp_path / "lake"), str(server.port), provider]
