@@ -77,7 +77,8 @@ class Manifest:
             return cls(**plain)
         except (ValueError, TypeError, KeyError) as error:
             raise DataError(
-                f"{key} of the lake is not a manifest ({error}); restore it from a backup"
+                f"{key} of the lake is not a manifest ({error}); restore it from a backup, or "
+                "remove it where it is no file of the lake's"
             ) from error
 
 

@@ -61,12 +61,20 @@ class FolderStore:
         try:
             with self._locked() as scratch:
                 self._check(key, path, if_absent=if_absent, if_match=if_match)
-                _write(scratch, body)
+                try:
+                    _write(scratch, body)
+                except OSError:
+                    # What a full disk took of it would keep the disk full.
+                    scratch.unlink(missing_ok=True)
+                    raise
                 path.parent.mkdir(parents=True, exist_ok=True)
                 scratch.replace(path)
                 _flush_folder(path.parent)
         except OSError as error:
-            raise StoreError(f"cannot write {key!r} to {self.uri}: {error}") from error
+            raise StoreError(
+                f"cannot write {key!r} to {self.uri}: {error}; what was there is unchanged, make "
+                "room or mend the rights and do it again"
+            ) from error
         return content_tag(body)
 
     def exists(self, key: str) -> bool:
