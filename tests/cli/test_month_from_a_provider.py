@@ -20,6 +20,8 @@ from trading.config import Settings, load_settings
 from trading.data.store.folder import FolderStore
 from trading.errors import ConfigurationError, DataError
 from trading.market.calendar import sessions_between
+from trading.universe.rebalance import rebalance
+from trading.universe.versions import UniverseVersions
 
 AS_OF = date(2024, 1, 2)
 IWV = """iShares Russell 3000 ETF
@@ -91,6 +93,13 @@ def test_no_month_is_run_on_half_a_history(tmp_path: Path, monkeypatch: pytest.M
                          FolderStore(tmp_path / "lake"), confirm=True)  # fmt: skip
 
 
+def keep_universe(home: Path, names: list[str]) -> None:
+    """Keep a universe at a home, as `trading universe build` does."""
+    versions = UniverseVersions(FolderStore(home / "universes"), "russell-3000")
+    settings = load_settings().universe
+    versions.keep(rebalance(None, names, date(2021, 1, 1), settings, source="test"))
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("provider", ["polygon", "yahoo", "alpha_vantage"])
@@ -99,19 +108,17 @@ def test_a_month_at_300_symbols_and_three_years_killed_and_continued(
 ) -> None:
     home = tmp_path / "home"
     with Site(300, first=date(2021, 1, 4), last=date(2023, 12, 29), rate=0.02) as site:
-        (tmp_path / "symbols.csv").write_text(
-            IWV.partition("AAA")[0] + "".join(f'{n},{n},Tech,Equity,"1.00",0.3,NYSE\n' for n in
-                                             site.names)
-        )  # fmt: skip
+        keep_universe(home, site.names)
         environment = site.environment(TRADING_HOME=str(home))
         arguments = (
             "month", "--provider", provider, "--as-of", AS_OF.isoformat(), "--yes", "--json",
-            "--history-from", "2021-01-04", "--constituents", str(tmp_path / "symbols.csv"),
+            "--history-from", "2021-01-04",
             "--set", "training.slot_steps=30000", "--set", "training.folds=2",
         )  # fmt: skip
         process = start(arguments, environment)
         deadline = time.monotonic() + 300
         while sum(site.seen.values()) < 40:
+            assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline, "nothing was asked"
             time.sleep(0.1)
         process.send_signal(signal.SIGKILL)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from itertools import groupby
 from typing import Any
 
 from rich.console import Console
@@ -153,7 +154,9 @@ def print_outcome(done: IntakeResult, pages: Mapping[date, str], to: Console = r
     to.print(f"sessions: {', '.join(told) or 'none'}; {done.bars:,} bars from {done.source}")
     _print_sessions(done.outcomes, pages, to)
     _print_missing(_joined(done), to)
-    alerts = done.told()
+    reasons = {reason for outcome in done.outcomes for reason in outcome.reasons}
+    # A reason that stands beside its sessions is not told twice.
+    alerts = [alert for alert in done.told() if not any(reason in alert for reason in reasons)]
     for alert in alerts[:SHOWN_ALERTS]:
         to.print(f"[yellow]alert:[/] {escape(alert)}", soft_wrap=True)
     if len(alerts) > SHOWN_ALERTS:
@@ -177,21 +180,33 @@ def _print_sessions(
     shown = [o for o in outcomes if o.status not in plain]
     if len(outcomes) <= SHOWN_SESSIONS:
         shown = list(outcomes)
-    for outcome in shown[:SHOWN_SESSIONS]:
-        colour = COLOUR.get(outcome.status, "dim")
-        sources = ", ".join(f"{name} {count:,}" for name, count in outcome.sources.items())
-        told = [f"{outcome.bars:,} bars" + (f" ({sources})" if sources else "")]
-        told += [f"verdict {outcome.verdict}"] if outcome.verdict else []
-        told += [f"{sum(g.sessions for g in outcome.missing):,} missing"] if outcome.missing else []
-        told += list(outcome.reasons[:2])
-        to.print(
-            f"  {outcome.session} [{colour}]{outcome.status}[/]: {escape('; '.join(told))}",
-            soft_wrap=True,
-        )
-        if outcome.session in pages:
-            to.print(f"    page: {pages[outcome.session]}", soft_wrap=True, markup=False)
-    if len(shown) > SHOWN_SESSIONS:
-        to.print(f"  and {len(shown) - SHOWN_SESSIONS:,} sessions more (--json lists them all)")
+    # Sessions that came to nothing for the same reason, one after the other, are one line.
+    runs = [list(run) for _, run in groupby(shown, key=_alike)]
+    for run in runs[:SHOWN_SESSIONS]:
+        to.print(_line_of(run), soft_wrap=True)
+        if run[0].session in pages:
+            to.print(f"    page: {pages[run[0].session]}", soft_wrap=True, markup=False)
+    if hidden := sum(len(run) for run in runs[SHOWN_SESSIONS:]):
+        to.print(f"  and {hidden:,} sessions more (--json lists them all)")
+
+
+def _alike(outcome: SessionOutcome) -> tuple[object, ...]:
+    told = (outcome.status, outcome.reasons)
+    return (*told, outcome.session) if outcome.bars or outcome.missing else told
+
+
+def _line_of(run: Sequence[SessionOutcome]) -> str:
+    """Return what became of one session, or of several of which nothing came, as markup."""
+    outcome, last = run[0], run[-1].session
+    sources = ", ".join(f"{name} {count:,}" for name, count in outcome.sources.items())
+    told = [f"{outcome.bars:,} bars" + (f" ({sources})" if sources else "")] if outcome.bars else []
+    told += [f"verdict {outcome.verdict}"] if outcome.verdict else []
+    told += [f"{sum(g.sessions for g in outcome.missing):,} missing"] if outcome.missing else []
+    told += list(outcome.reasons[:2])
+    days = str(outcome.session)
+    days += f" to {last} ({len(run):,} sessions)" if len(run) > 1 else ""
+    colour = COLOUR.get(outcome.status, "dim")
+    return f"  {days} [{colour}]{outcome.status}[/]: {escape('; '.join(told) or 'no bars')}"
 
 
 def _print_missing(missing: Sequence[MissingBars], to: Console) -> None:

@@ -20,9 +20,10 @@ from trading.market.calendar import known_days, sessions_between
 # Stocks and funds with a bar on a day of the US market without OTC; from above.
 MARKET_SYMBOLS: Final = 11_000
 # A bar on disk: 26 bytes in a day's raw object, 17 in a curated year, measured on the real Russell
-# bars of 2018; and what is written beside them: provenance, manifests, quality reports.
+# bars of 2018; and what is written beside them: provenance, manifests, records, the audit of the
+# embedded cloud.
 BYTES_A_BAR: Final = 60
-BYTES_A_SESSION: Final = 60_000
+BYTES_A_SESSION: Final = 100_000
 # The catalog, and what the embedded cloud writes whenever it starts.
 BYTES_A_RUN: Final = 500_000
 # A plan of more than this is confirmed before it starts.
