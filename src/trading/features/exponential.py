@@ -72,8 +72,7 @@ def relative_strength(price: FloatArray, past: Remembered) -> FloatArray:
     before = past.price
     for now, row in zip(price, index, strict=True):
         np.subtract(now, before, out=move)
-        _take_known(move, known)
-        past.changes += known
+        past.changes += _take_known(move, known)
         np.maximum(move, 0.0, out=row)
         past.gains *= decay
         past.gains += row
@@ -83,7 +82,7 @@ def relative_strength(price: FloatArray, past: Remembered) -> FloatArray:
         np.divide(past.gains, past.moves, out=row)
         np.copyto(row, 0.5, where=past.moves == 0.0)
         known &= past.changes >= WILDER
-        np.copyto(row, np.nan, where=~known)
+        _blank(row, known)
         before = now
     index *= 100.0
     past.price = before.copy()
@@ -101,39 +100,53 @@ def macd_histogram(price: FloatArray, past: Remembered) -> FloatArray:
     known = np.empty(names, dtype=bool)
     for now, row in zip(price, histogram, strict=True):
         value[:] = now
-        _take_known(value, known)
-        past.prices += known
-        _remember(past.fast, past.fast_weight, value, known, _decay(FAST))
-        _remember(past.slow, past.slow_weight, value, known, _decay(SLOW))
+        counted = _take_known(value, known)
+        past.prices += counted
+        _remember(past.fast, past.fast_weight, value, counted, _decay(FAST))
+        _remember(past.slow, past.slow_weight, value, counted, _decay(SLOW))
         np.divide(past.fast, past.fast_weight, out=line)
         np.divide(past.slow, past.slow_weight, out=mean)
         line -= mean
         known &= past.prices >= SLOW
-        np.copyto(line, 0.0, where=~known)
-        past.lines += known
-        _remember(past.signal, past.signal_weight, line, known, _decay(SIGNAL))
+        counted = 1.0
+        if not known.all():
+            np.copyto(line, 0.0, where=~known)
+            counted = known.astype(np.float64)
+        past.lines += counted
+        _remember(past.signal, past.signal_weight, line, counted, _decay(SIGNAL))
         np.divide(past.signal, past.signal_weight, out=mean)
         np.subtract(line, mean, out=row)
         row /= now
         known &= past.lines >= SIGNAL
-        np.copyto(row, np.nan, where=~known)
+        _blank(row, known)
     return histogram
 
 
-def _take_known(values: FloatArray, known: BoolArray) -> None:
-    """Tell which values are known, and make the others 0."""
+def _take_known(values: FloatArray, known: BoolArray) -> FloatArray | float:
+    """Tell which values are known, make the others 0, and return 1 for known ones, 0 for others."""
     np.equal(values, values, out=known)
+    if known.all():
+        return 1.0
+    np.copyto(values, 0.0, where=~known)
+    return known.astype(np.float64)
+
+
+def _blank(values: FloatArray, known: BoolArray) -> None:
     if not known.all():
-        np.copyto(values, 0.0, where=~known)
+        np.copyto(values, np.nan, where=~known)
 
 
 def _remember(
-    total: FloatArray, weight: FloatArray, values: FloatArray, known: BoolArray, decay: float
+    total: FloatArray,
+    weight: FloatArray,
+    values: FloatArray,
+    counted: FloatArray | float,
+    decay: float,
 ) -> None:
     total *= decay
     total += values
     weight *= decay
-    weight += known
+    weight += counted
 
 
 def _decay(span: int) -> float:

@@ -101,7 +101,8 @@ def trailing_deviation(
 
     Windows are put together by the update of Chan, Golub and LeVeque ("Updating Formulae and a
     Pairwise Algorithm for Computing Sample Variances", 1979), so a price far from zero that hardly
-    moves loses no digits, and one that stands still has a deviation of exactly 0.
+    moves loses no digits, and one that stands still has a deviation of 0, exactly so in a whole
+    window.
     """
     filled = known.zeroed(values)
     if known.since is None:
@@ -174,10 +175,14 @@ class _Moments:
             cross -= there[:-back] * n[back:]
             cross *= cross
             cross /= np.maximum(n[back:] * m[:-back] * count[back:], 1.0)
-        squares = np.zeros_like(near) if self.squares is None else self.squares.copy()
+        if self.squares is None:
+            squares = np.zeros_like(near)
+            squares[back:] = cross
+        else:
+            squares = self.squares.copy()
+            squares[back:] += cross
         if far.squares is not None:
             squares[back:] += far.squares[:-back]
-        squares[back:] += cross
         return _Moments(count, _joined(near, there, back, np.add), squares)
 
 
