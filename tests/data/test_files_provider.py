@@ -147,3 +147,40 @@ def test_the_source_is_told_without_its_folder(settings: Settings, tmp_path: Pat
         make_bars(1, seed=i).assign(symbol=f"T{i}").to_parquet(tmp_path / f"{i}.parquet")
     report = fetch([tmp_path], settings).report
     assert report.source == "0.parquet, 1.parquet and 3 more files"
+
+
+def test_a_file_of_too_many_rows_is_refused_unread(
+    bars: pd.DataFrame, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars.to_parquet(file := tmp_path / "bars.parquet")
+    monkeypatch.setattr("trading.data.providers.files.MOST_ROWS", 10)
+    with pytest.raises(DataError, match=f"holds {len(bars):,} rows"):
+        fetch([file], settings)
+
+
+@pytest.mark.parametrize("head", [b"", b"date,symbol,open,high,low,close,volume\n"])
+def test_a_gzip_bomb_is_refused(head: bytes, settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "bars.csv.gz"
+    with gzip.open(file, "wb", compresslevel=1) as stream:
+        stream.write(head)
+        for _ in range(70):
+            stream.write(bytes(1 << 20))
+    with pytest.raises(DataError, match="made to exhaust memory"):
+        fetch([file], settings)
+
+
+@pytest.mark.parametrize(
+    "symbol", ["A/../../B", "..", "A/./B", "A//B", "/A", "=1+2", "@A", "<B>", "A\x00", "A\nB", "+A"]
+)
+def test_a_symbol_that_is_no_ticker_text_is_left_out(
+    symbol: str, bars: pd.DataFrame, settings: Settings, tmp_path: Path
+) -> None:
+    first = bars["symbol"].iloc[0]
+    bars = bars.assign(symbol=bars["symbol"].where(bars["symbol"] != first, symbol))
+    bars.to_parquet(file := tmp_path / "bars.parquet")
+    lenient = settings.model_copy(
+        update={"data": settings.data.model_copy(update={"max_bad_row_share": 1.0})}
+    )
+    result = fetch([file], lenient)
+    assert symbol not in set(result.bars["symbol"])
+    assert result.report.dropped["no_symbol"] > 0

@@ -11,7 +11,8 @@ import pandas as pd
 from trading.market.panel import FloatArray, SessionArray
 
 NOT_A_DAY = np.datetime64("NaT", "D")
-SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.\-/^=+]{0,15}")
+# No symbol holds `..` or `//`: it may become a part of a path.
+SYMBOL = re.compile(r"(?!.*(?:\.\.|/\.|//))[A-Z0-9^][A-Z0-9.\-/^=+]{0,15}")
 ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?")
 PLAIN_NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?")
 GROUPED_NUMBER = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?")

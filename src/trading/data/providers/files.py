@@ -27,6 +27,12 @@ PARQUET_ENDINGS = (".parquet", ".pq")
 CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 DELIMITERS = (",", ";", "\t", "|")
 
+# Bounds on what a file may ask of the memory: of rows, of a header's characters, and of how many
+# times its size a gzip file of text unfolds to (prices: 3 to 10), unless that is little anyway.
+MOST_ROWS = 200_000_000
+LONGEST_HEADER = 100_000
+MOST_UNPACKED, LEAST_UNPACKED = 100, 64 * 1024 * 1024
+
 
 class FilesProvider:
     """Daily bars of Parquet and CSV files, read together as one source.
@@ -155,7 +161,14 @@ def _normalised(raw: pd.DataFrame, file: Path) -> pd.DataFrame:
 
 
 def _read_parquet(file: Path, optional: Collection[str]) -> pa.Table:
-    found = match_columns(pq.read_schema(file).names, file.name, optional=optional)
+    metadata = pq.read_metadata(file)
+    if metadata.num_rows > MOST_ROWS:
+        raise DataError(
+            f"{file.name} says that it holds {metadata.num_rows:,} rows; daily bars of every share "
+            f"ever listed are fewer than {MOST_ROWS:,}: it is damaged, or made to exhaust memory"
+        )
+    schema = metadata.schema.to_arrow_schema()
+    found = match_columns(schema.names, file.name, optional=optional)
     names = [str(name) for name in found.values()]
     dictionary = [str(found["symbol"])] if "symbol" in found else []
     table = pq.read_table(file, columns=names, read_dictionary=dictionary, partitioning=None)
@@ -168,9 +181,11 @@ def _read_parquet(file: Path, optional: Collection[str]) -> pa.Table:
 
 
 def _read_csv(file: Path, optional: Collection[str]) -> pa.Table:
-    opener = gzip.open if file.name.lower().endswith(".gz") else open
-    with opener(file, "rt", encoding="utf-8-sig") as text:
-        header = text.readline()
+    packed = file.name.lower().endswith(".gz")
+    if packed:
+        _refuse_bomb(file)
+    with (gzip.open if packed else open)(file, "rt", encoding="utf-8-sig") as text:
+        header = text.readline(LONGEST_HEADER)
     delimiter = max(DELIMITERS, key=header.count)
     names = [name.strip().strip('"') for name in header.rstrip("\r\n").split(delimiter)]
     found = match_columns(names, file.name, optional=optional)
@@ -180,6 +195,20 @@ def _read_csv(file: Path, optional: Collection[str]) -> pa.Table:
         # Some number is not one: read text and let the cleaning count the bad values.
         table = _parse_csv(file, delimiter, names, found, pa.string())
     return table.rename_columns(list(found))
+
+
+def _refuse_bomb(file: Path) -> None:
+    """Raise `DataError` when a gzip file unfolds to far more than prices do."""
+    allowed = max(LEAST_UNPACKED, MOST_UNPACKED * file.stat().st_size)
+    unpacked = 0
+    with gzip.open(file, "rb") as stream:
+        while chunk := stream.read(1 << 20):
+            unpacked += len(chunk)
+            if unpacked > allowed:
+                raise DataError(
+                    f"{file.name} unfolds to more than {MOST_UNPACKED} times its size, which no "
+                    "prices do: it is damaged, or made to exhaust memory"
+                )
 
 
 def _parse_csv(

@@ -110,7 +110,7 @@ def finding_of_rows(
     sentence: str,
     *,
     size: npt.NDArray[np.float64] | None = None,
-    what: str = "{:+.1%}",
+    what: str = "{:+,.1%}",
 ) -> Finding | None:
     """Return the finding about some rows of a series, None when there are none.
 

@@ -200,8 +200,13 @@ def _judge(
         if finding.severity is Severity.ERROR and not finding.symbol_count:
             fails.append(finding.sentence)
     if not fails and by_severity[Severity.ERROR]:
-        warns.append(f"{by_severity[Severity.ERROR]} kinds of error, below the limit of failing")
+        errors = _kinds(by_severity[Severity.ERROR], "of error")
+        warns.append(f"{errors}, in too few symbols to fail")
     if by_severity[Severity.WARNING]:
-        warns.append(f"{by_severity[Severity.WARNING]} kinds of finding ask for a look")
+        warns.append(f"{_kinds(by_severity[Severity.WARNING], 'of finding')} to look at")
     verdict = QualityVerdict.WARN if warns else QualityVerdict.PASS
     return (QualityVerdict.FAIL if fails else verdict), (*fails, *warns)
+
+
+def _kinds(count: int, of: str) -> str:
+    return f"{count} kind{'s' if count > 1 else ''} {of}"
