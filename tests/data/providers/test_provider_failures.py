@@ -53,6 +53,12 @@ def test_every_exception_of_httpx_is_mapped_by_its_own_name() -> None:
     assert httpx_exceptions() == set(HTTPX_REMEDIES)
 
 
+def test_every_public_error_of_a_provider_is_mapped_by_its_own_name() -> None:
+    public = {kind for kind in below(ProviderError) if not kind.__name__.startswith("_")}
+    ours = {kind for kind in public if kind.__module__.startswith("trading.")}
+    assert ours == set(PROVIDER_REMEDIES)
+
+
 def test_every_error_of_a_provider_is_mapped() -> None:
     assert YahooProvider
     for kind in below(ProviderError):
