@@ -1,3 +1,4 @@
+import tempfile
 from datetime import date
 
 import numpy as np
@@ -137,6 +138,12 @@ def test_progress_reaches_the_end(small):
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
     assert len(trained.log) == len(seen) >= training.LOG_ROWS
+
+
+def test_training_leaves_no_log_folder_behind(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    train_policy(small, "a2c", 0, settings_of(16_000), None)
+    assert not list(tmp_path.glob("SB3-*"))
 
 
 def test_torch_keeps_its_threads(small):
