@@ -2,6 +2,6 @@
 
 from functions.station import station
 from trading.month.drift import drift
-from trading.month.payloads import DriftRequest
+from trading.month.oversight_requests import DriftRequest
 
 handler = station(drift, DriftRequest)

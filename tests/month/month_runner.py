@@ -23,6 +23,7 @@ from trading.month.finish import finish
 from trading.month.ledger import RunRecord
 from trading.month.measure import measure
 from trading.month.notify import notify
+from trading.month.oversight_requests import DriftRequest, ShadowRequest
 from trading.month.pointers import get_folder, key_of
 from trading.month.prepare import prepare
 from trading.month.rank import rank
@@ -171,8 +172,8 @@ class MonthRunner:
             ("score", self._score),
             ("rank", self._step("ranked", rank, messages.RankRequest, *RANKED)),
             ("store", self._step("stored", store_signals, messages.StoreRequest, *STORED)),
-            ("shadow", self._step("shadow", score_shadow, messages.ShadowRequest, *SHADOW)),
-            ("drift", self._step("drift", drift, messages.DriftRequest, *DRIFT)),
+            ("shadow", self._step("shadow", score_shadow, ShadowRequest, *SHADOW)),
+            ("drift", self._step("drift", drift, DriftRequest, *DRIFT)),
             ("measure", self._step("measured", measure, messages.MeasureRequest, *MEASURED)),
             ("notify", self._notify),
             ("finish", self._step("finished", finish, messages.FinishRequest, *FINISHED)),

@@ -15,6 +15,7 @@ from trading.month.lifecycle import (
 )
 from trading.month.payloads import ChampionRef
 from trading.month.resources import Resources
+from trading.month.shadow import in_shadow
 
 MONTHS = ("2024-01", "2024-02", "2024-03")
 
@@ -136,3 +137,14 @@ def test_two_writers_of_a_record_do_not_overwrite(resources: Resources) -> None:
     with pytest.raises(ConflictError, match="another process"):
         records.move(seen, "REJECTED", "other", "second")
     assert records.read(ref.version).status == "ARCHIVED"
+
+
+def test_only_the_last_run_of_a_month_is_in_shadow(resources: Resources) -> None:
+    for run in (1, 2):
+        ref = ChampionRef(version=f"r{run}", kind="ensemble", prefix="archive", month="2024-02")
+        resources.ledger.models.enter(ref, "REJECTED", f"run-{run}", "lost")
+    older = ChampionRef(version="old", kind="ensemble", prefix="archive", month="2024-01")
+    resources.ledger.models.enter(older, "REJECTED", "run-0", "lost")
+    shadows = [record.version for record in in_shadow("2024-02", resources)]
+    assert shadows == ["r2", "old"]
+    assert [record.version for record in in_shadow("2024-01", resources)] == ["old"]

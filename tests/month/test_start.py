@@ -4,11 +4,12 @@ from datetime import date
 import boto3
 import pytest
 
-from trading.errors import MonthError
+from trading.errors import ConflictError, MonthError
 from trading.month import start
 from trading.month.ledger import RunRecord
 from trading.month.payloads import StartRequest
 from trading.month.resources import Resources
+from trading.month.withdraw import withdraw_month
 
 WAIT = '{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":300,"End":true}}}'
 ROLE = "arn:aws:iam::123456789012:role/machine"
@@ -66,3 +67,23 @@ def test_the_schedule_starts_on_first_sessions_only(
     monkeypatch.setattr(start, "today", lambda _zone: day)
     answer = start.start_month(StartRequest(), with_machine)
     assert answer.started is starts
+
+
+def test_a_withdrawn_month_starts_again_and_one_that_runs_has_nothing_to_withdraw(
+    with_machine: Resources,
+) -> None:
+    finished(with_machine, "2019-12", AS_OF)
+    withdraw_month("2019-12", "wrong bars", "operator", with_machine)
+    again = start.start_month(StartRequest(as_of=AS_OF), with_machine)
+    assert (again.outcome, again.run) == ("started", 2)
+    with_machine.ledger.update_run(
+        RunRecord(
+            month="2019-12",
+            as_of=AS_OF,
+            run=2,
+            status="RUNNING",
+            execution_arn=again.execution_arn,
+        )
+    )
+    with pytest.raises(ConflictError, match="nothing to withdraw"):
+        withdraw_month("2019-12", "wrong bars", "operator", with_machine)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from trading.agents.calibration import CALIBRATION, Calibration
 from trading.evaluation.score_history import ScoreHistory
 from trading.month.payloads import ChampionRef, MonthRun
 from trading.month.pointers import get_folder
@@ -33,6 +34,14 @@ def live_scores(version: str, resources: Resources) -> Iterator[tuple[str, Score
     for key in resources.runs.keys(f"{_live_folder(version)}/"):
         month = key.rpartition("/")[2].removesuffix(".npz")
         yield month, ScoreHistory.from_bytes(resources.runs.get(key).body)
+
+
+def calibration_of(prefix: str, resources: Resources) -> Calibration | None:
+    """Return what a model's confidence has been worth; None where that is not known."""
+    key = f"{prefix}/{CALIBRATION}"
+    if not resources.models.exists(key):
+        return None
+    return Calibration.from_bytes(resources.models.get(key).body)
 
 
 def _live_folder(version: str) -> str:

@@ -7,7 +7,8 @@ from trading.monitoring.drift import check_drift
 from trading.monitoring.reference import Profile, Reference
 from trading.month.cross_section import CrossSection, Float32Array
 from trading.month.drift_reference import REFERENCE, load_profile, member_names
-from trading.month.payloads import DriftRequest, Watched
+from trading.month.oversight_requests import DriftRequest
+from trading.month.payloads import Watched
 from trading.month.pointers import key_of, uri_of
 from trading.month.rank import raw_scores
 from trading.month.resources import Resources

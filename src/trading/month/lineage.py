@@ -18,12 +18,13 @@ from trading.errors import MonthError, NotFoundError, TradingError
 from trading.features.dataset import FILE as DATASET_FILE
 from trading.features.dataset import Dataset
 from trading.features.specification import FEATURE_NAMES
+from trading.month.champion_record import calibration_of
 from trading.month.cross_section import CrossSection, Float32Array
 from trading.month.notify import mails_of
 from trading.month.payloads import Context, Scored
 from trading.month.pointers import get_folder, key_of
 from trading.month.provenance import Provenance, read_provenance, sha256_of
-from trading.month.rank import raw_scores
+from trading.month.rank import confidence_of, raw_scores
 from trading.month.resources import Resources
 from trading.month.score import load_section
 from trading.signals.model import MonthlySignal
@@ -168,9 +169,12 @@ class _Chain:
         signal = self.wanted
         if signal.rank is None or signal.score is None:
             return "not ranked: it could not be held any more"
-        scores = combine(self._raw, self._section.eligible)
+        calibration = calibration_of(self.provenance.model_prefix, self.resources)
+        scores = combine(self._raw, self._section.eligible, calibration)
         score = float(scores.score[signal.slot])
         _require(score == signal.score, f"ranking gives the score {score:.6g}")
+        sure = confidence_of(scores, signal.slot)
+        _require(sure == signal.confidence, f"ranking gives the confidence {sure:.6g}")
         ranked = np.flatnonzero(self._section.eligible)
         above = int((scores.score[ranked] > score).sum())
         level = int((scores.score[ranked] == score).sum())

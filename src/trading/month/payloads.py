@@ -89,19 +89,20 @@ class Resolved(Payload):
 class SessionRange(Payload):
     """Sessions to fetch or to check, both ends included; the daily schedule gives none.
 
-    `attempt` counts the tries of a morning, the first being 0.
+    `only`, where it is given, are the sessions to check of the range. `attempt` counts the tries of a morning, the first being 0.
     """
 
     month: MonthRun | None = None
     start: date | None = None
     end: date | None = None
+    only: tuple[date, ...] | None = None
     attempt: int = Field(0, ge=0)
 
 
 class Fetched(Payload):
     """What a fetch brought.
 
-    `first` to `last` span the sessions that were stored. `again`: something is left or may still
+    `stored` are the sessions, from `first` to `last`. `again`: something is left or may still
     come, so that the fetch is to be called again after `wait_seconds`, as `attempt`.
     `fundamentals` counts the symbols whose figures were told anew.
     """
@@ -111,6 +112,7 @@ class Fetched(Payload):
     source: str
     first: date | None = None
     last: date | None = None
+    stored: tuple[date, ...] = ()
     missing: int = 0
     failed: int = 0
     left: int = 0
@@ -289,24 +291,6 @@ class StoredMonth(Payload):
     month: Month
     model_version: str
     written: bool
-
-
-class ShadowRequest(Payload):
-    """Score the challengers in shadow."""
-
-    month: MonthRun
-    prepared: Prepared
-    context: Context
-    champion: Champion
-
-
-class DriftRequest(Payload):
-    """Hold the month against what the champion learnt from."""
-
-    month: MonthRun
-    context: Context
-    champion: Champion
-    scored: tuple[Scored, ...]
 
 
 class Watched(Payload):

@@ -11,7 +11,7 @@ import numpy as np
 from trading.agents.ensemble import Scores, combine, join_batches
 from trading.errors import DataError
 from trading.evaluation.score_history import ScoreHistory
-from trading.month.champion_record import record_live_scores
+from trading.month.champion_record import calibration_of, record_live_scores
 from trading.month.cross_section import CrossSection, Float32Array
 from trading.month.payloads import Context, Ranked, RankRequest, Scored
 from trading.month.pointers import key_of, uri_of
@@ -28,7 +28,11 @@ def rank(request: RankRequest, resources: Resources) -> Ranked:
     """Write the month's signals; raises `DataError` when a limit rejects the portfolio."""
     settings = resources.settings
     section = load_section(request.context, resources)
-    scores = combine(raw_scores(request.scored, request.context, resources), section.eligible)
+    scores = combine(
+        raw_scores(request.scored, request.context, resources),
+        section.eligible,
+        calibration_of(request.champion.prefix, resources),
+    )
     selection = select(
         scores.score,
         scores.confidence,
@@ -69,6 +73,15 @@ def rank(request: RankRequest, resources: Resources) -> Ranked:
         sell=count[Action.SELL],
         hold=count[Action.HOLD],
     )
+
+
+def confidence_of(scores: Scores, slot: int) -> float:
+    """Return what a signal tells of its confidence: the calibrated probability where there is one.
+
+    Weights are tilted by the conviction of the members all the same, as the gate judged it.
+    """
+    told = scores.confidence if scores.probability is None else scores.probability
+    return float(told[slot])
 
 
 def load_signals(ranked: Ranked, resources: Resources) -> tuple[MonthlySignal, ...]:
@@ -137,7 +150,7 @@ def _signal(
         action=action,
         rank=int(selection.ranks[slot]) if ranked else None,
         score=float(scores.score[slot]) if ranked else None,
-        confidence=float(scores.confidence[slot]) if ranked else None,
+        confidence=confidence_of(scores, slot) if ranked else None,
         weight=weight,
         previous_weight=held,
         price=price if np.isfinite(price) and price > 0.0 else None,

@@ -23,7 +23,8 @@ from trading.features.specification import FEATURES_VERSION
 from trading.month.champion_record import champion_history, live_scores, record_live_scores
 from trading.month.cross_section import CrossSection
 from trading.month.model_record import ModelRecord
-from trading.month.payloads import ChampionRef, ShadowRequest, Watched
+from trading.month.oversight_requests import ShadowRequest
+from trading.month.payloads import ChampionRef, Watched
 from trading.month.pointers import get_folder, key_of, uri_of
 from trading.month.prepare import load_dataset
 from trading.month.resources import Resources
@@ -80,14 +81,15 @@ def load_summaries(watched: Watched, resources: Resources) -> tuple[ShadowSummar
 def in_shadow(month: str, resources: Resources) -> tuple[ModelRecord, ...]:
     """Return the challengers that are scored in shadow in a month, the latest first.
 
-    They are the latest `monitoring.shadow.models` ensembles that stand rejected, this month's too.
+    They are the latest `monitoring.shadow.models` ensembles that stand rejected, this month's too;
+    of a month that was run more than once only that of the last run.
     """
-    rejected = [
-        record
+    rejected = {
+        record.month: record
         for record in resources.ledger.models.all()
         if record.status == "REJECTED" and record.kind == "ensemble" and record.month <= month
-    ]
-    latest = sorted(rejected, key=lambda record: record.month, reverse=True)
+    }
+    latest = [rejected[judged] for judged in sorted(rejected, reverse=True)]
     return tuple(latest[: resources.settings.monitoring.shadow.models])
 
 

@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 
 from trading.agents.artifact import MANIFEST, Artifact, Manifest, Member, merge
+from trading.agents.calibration import CALIBRATION
 from trading.agents.ensemble import Ensemble
 from trading.agents.policy import FactorPolicy
 from trading.config import Settings
 from trading.errors import ModelError
 from trading.evaluation.baselines import Benchmark, best_factor, factor_scorer, latest_factor
+from trading.evaluation.calibration import calibrate
 from trading.evaluation.model_card import model_card
 from trading.evaluation.out_of_fold import OutOfSample, Scorer, ensemble_scorer
 from trading.evaluation.study import describe
@@ -56,9 +58,9 @@ def validate(request: ValidateRequest, resources: Resources) -> Validated:
     verdict = judge_with_shadow(validation.verdict, dataset, shadow, champion, settings)
     validation = replace(validation, verdict=verdict)
     profile = load_profile(month, resources)
-    record = _through_the_month(validation.challenger, dataset, folds, scorers[-1])
+    extra = _record_files(dataset, folds, validation, scorers[-1])
     reference = _reference(dataset, profile, challenger.ensemble(), settings)
-    challenger = challenger.with_files({RECORD: record.to_bytes(), REFERENCE: reference})
+    challenger = challenger.with_files({**extra, REFERENCE: reference})
     prefix = f"{month.folder}/challenger"
     put_folder(resources.runs, prefix, challenger.to_files(), MANIFEST)
     _write_evidence(request, challenger.manifest, dataset, folds, validation, resources)
@@ -92,6 +94,22 @@ def benchmark_of(dataset: Dataset, resources: Resources) -> Benchmark | None:
     returns = np.full(len(close), np.nan)
     returns[1:] = close[1:] / close[:-1] - 1.0
     return Benchmark(name, returns)
+
+
+def _record_files(
+    dataset: Dataset,
+    folds: tuple[Fold, ...],
+    validation: Validation,
+    last: Scorer,
+) -> dict[str, bytes]:
+    """Return the out-of-sample record of a challenger, and what its confidence has been worth."""
+    record = _through_the_month(validation.challenger, dataset, folds, last)
+    files = {RECORD: record.to_bytes()}
+    judged = np.concatenate([fold.test for fold in folds])
+    calibration = calibrate(dataset, judged, validation.challenger)
+    if calibration is not None:
+        files[CALIBRATION] = calibration.to_bytes()
+    return files
 
 
 def _members(
@@ -200,6 +218,7 @@ def _write_baseline(
             trained_through=challenger.trained_through,
             features_version=challenger.features_version,
             data_hash=challenger.data_hash,
+            dataset_hash=challenger.dataset_hash,
             slots_version=challenger.slots_version,
             code_revision=challenger.code_revision,
             metrics={
