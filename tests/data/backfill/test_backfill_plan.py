@@ -110,7 +110,8 @@ def test_a_disk_that_is_too_small_is_told() -> None:
 
 
 def test_a_simulated_market_is_not_asked_over_the_network() -> None:
-    plan = plan_of_three_years(settings_of("simulated"), 3_200)
+    plan = plan_of_three_years(settings_of("simulated"), None)
+    assert plan.bars == 3_200 * len(SESSIONS)
     assert (plan.calls, plan.waiting_seconds, plan.limits) == (0, 0.0, None)
     assert plan.handling_seconds > 0
 

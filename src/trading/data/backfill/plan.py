@@ -210,7 +210,8 @@ def plan_backfill(
     name, limits = _limits(settings)
     costs = () if name is None else call_costs(name, work)
     calls = sum(cost.calls for cost in costs)
-    bars = len(work.sessions) * (MARKET_SYMBOLS if symbols is None else symbols)
+    market = settings.data.simulated.symbols if name is None else MARKET_SYMBOLS
+    bars = len(work.sessions) * (market if symbols is None else symbols)
     measured = pace.of(settings.data.provider)
     per_day = limits.per_day if limits else None
     at_once = _at_once(name, work, limits)
