@@ -85,6 +85,8 @@ def check_sessions(request: SessionRange, resources: Resources) -> Quality:
     month, raises `DataError` with the reasons when one fails.
     """
     sessions = _sessions(request, resources)
+    if request.only is not None:
+        sessions = [session for session in sessions if session in set(request.only)]
     reports = inspect_sessions(resources.data, sessions, resources.settings)
     lines = [line for report in reports for line in _lines(report, resources)]
     verdicts = {report.verdict for report in reports}
@@ -118,6 +120,7 @@ def _fetched(result: IntakeResult, request: SessionRange, settings: Settings) ->
         source=result.source,
         first=min(stored, default=None),
         last=max(stored, default=None),
+        stored=tuple(stored),
         missing=len(result.missing),
         failed=failed,
         left=len(result.left),

@@ -89,7 +89,8 @@ class Resolved(Payload):
 class SessionRange(Payload):
     """Sessions to fetch or to check, both ends included; the daily schedule gives none.
 
-    `only`, where it is given, are the sessions to check of the range. `attempt` counts the tries of a morning, the first being 0.
+    `only`, where it is given, are the sessions to check of the range. `attempt` counts the tries
+    of a morning, the first being 0.
     """
 
     month: MonthRun | None = None

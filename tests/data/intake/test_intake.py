@@ -3,17 +3,21 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from itertools import count
+from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 from intake_examples import MORNING, Place
 from provider_examples import LAST
 
+from trading.config import BarStoreSettings
 from trading.data.intake import SessionStatus, block_sessions, read_record, sessions_to_do
 from trading.data.lake import Lake
+from trading.data.store.bars.lake import LakeBars
 from trading.data.store.base import ObjectStore
 from trading.data.store.folder import FolderStore
-from trading.errors import DataError
+from trading.errors import DataError, StoreError
 
 BEFORE_LAST = date(2024, 6, 27)
 
@@ -364,6 +368,35 @@ def test_two_at_once_with_different_answers_have_one_result(
     assert len(Lake(folder).manifests()) == 1
     assert read_record(folder, LAST)[0].rounds == 1
     assert not list(folder.keys("intake/"))
+
+
+class Failing(LakeBars):
+    """A second store of bars whose first write fails."""
+
+    failed = False
+
+    def store(self, bars: Any, *more: Any, **named: Any) -> Any:
+        if not self.failed:
+            type(self).failed = True
+            raise StoreError("the database went away")
+        return super().store(bars, *more, **named)
+
+
+def test_a_second_store_gets_what_the_lake_has_though_it_failed_in_between(
+    folder: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(folder, ["polygon"])
+    second = Failing(FolderStore(tmp_path / "second"))
+    monkeypatch.setattr("trading.data.intake.intake.open_configured_bars", lambda *_: second)
+    store = BarStoreSettings(bars="postgres", address="postgresql://db/bars")
+    data = place.settings.data.model_copy(update={"store": store})
+    place.settings = place.settings.model_copy(update={"data": data})
+    with pytest.raises(StoreError, match="went away"):
+        place.run([BEFORE_LAST, LAST])
+    place.run([BEFORE_LAST, LAST])
+    kept = second.query(None, BEFORE_LAST, LAST)
+    assert len(kept) == 2 * 30
+    assert place.market.wrong_rows(kept).empty
 
 
 def test_slow_plans_have_short_blocks(folder: FolderStore) -> None:

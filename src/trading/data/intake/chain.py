@@ -28,12 +28,18 @@ SMALLEST_PART = 8
 class Asking(Protocol):
     """What a chain needs to know of its run; see `IntakeRun`."""
 
-    store: ObjectStore
-    lake: Lake
     settings: Settings
     providers: tuple[DataProvider, ...]
     clock: Clock
     pulse: Pulse
+
+    @property
+    def store(self) -> ObjectStore:
+        """The objects of the lake."""
+
+    @property
+    def lake(self) -> Lake:
+        """The lake."""
 
     @property
     def through(self) -> date:

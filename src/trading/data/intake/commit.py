@@ -7,7 +7,7 @@ chosen without asking again. The record of the session closes the round.
 """
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 
 from trading.data.intake.encoding import LENGTH, Answered
@@ -16,14 +16,33 @@ from trading.data.intake.record import SessionRecord, read_record
 from trading.data.lake import Lake
 from trading.data.providers.base import FetchResult, MissingBars
 from trading.data.quality import QualityVerdict
+from trading.data.store.bars.base import BarStore
 from trading.data.store.base import ObjectStore
 from trading.errors import ConflictError, DataError, NotFoundError
 
 CHOSEN = "intake/chosen/"
 
 
-def finish_chosen(store: ObjectStore, lake: Lake, *, simulated: bool) -> tuple[date, ...]:
+@dataclass(frozen=True)
+class Place:
+    """Where sessions are stored.
+
+    Attributes
+    ----------
+    store, lake : the lake and its objects
+    simulated : whether its market is invented
+    beside : a store of bars that gets every served session too, None for the lake alone
+    """
+
+    store: ObjectStore
+    lake: Lake
+    simulated: bool
+    beside: BarStore | None = None
+
+
+def finish_chosen(place: Place) -> tuple[date, ...]:
     """Store what interrupted commits had chosen; return their sessions."""
+    store = place.store
     finished = []
     for key in list(store.keys(CHOSEN)):
         day, _, rounds = key.removeprefix(CHOSEN).removesuffix(".part").rpartition("-")
@@ -36,14 +55,13 @@ def finish_chosen(store: ObjectStore, lake: Lake, *, simulated: bool) -> tuple[d
         except NotFoundError:
             # Its writer is alive, and has finished.
             continue
-        _store_chosen(store, lake, *chosen, simulated=simulated)
+        _store_chosen(place, *chosen)
         finished.append(session)
     return tuple(finished)
 
 
 def commit_session(
-    store: ObjectStore,
-    lake: Lake,
+    place: Place,
     judged: JudgedSession,
     *,
     rounds: int,
@@ -51,7 +69,6 @@ def commit_session(
     through: date,
     by_symbol: bool,
     alerts: tuple[str, ...],
-    simulated: bool,
 ) -> SessionRecord:
     """Store a session's bars, actions, verdict and record; return the record as it then stands.
 
@@ -61,6 +78,7 @@ def commit_session(
     session that fails is quarantined, one that passes is served. What another writer chose in
     the meantime is stored instead.
     """
+    store = place.store
     record, _ = read_record(store, judged.session)
     if record.rounds > rounds:
         return record
@@ -81,18 +99,17 @@ def commit_session(
     if now.rounds > record.rounds:
         store.delete(key)
         return now
-    return _store_chosen(store, lake, after, answer, simulated=simulated)
+    return _store_chosen(place, after, answer)
 
 
-def _store_chosen(
-    store: ObjectStore, lake: Lake, after: SessionRecord, answer: Answered, *, simulated: bool
-) -> SessionRecord:
+def _store_chosen(place: Place, after: SessionRecord, answer: Answered) -> SessionRecord:
+    store, lake = place.store, place.lake
     session, batches = after.session, after.batches
     if len(answer.result.bars):
         failed = after.verdict == QualityVerdict.FAIL.value
         manifest = lake.ingest(
             answer.result,
-            simulated=simulated,
+            simulated=place.simulated,
             adjusted_through=answer.through,
             present_symbols=answer.by_symbol,
             quarantined=after.reasons if failed else (),
@@ -103,6 +120,8 @@ def _store_chosen(
             lake.quarantine(session, after.reasons)
         elif session in lake.quarantined():
             lake.release(session)
+        if place.beside is not None and not failed:
+            _store_beside(place.beside, answer)
     after = replace(after, batches=batches)
     record, tag = read_record(store, session)
     if record.rounds < after.rounds:
@@ -113,6 +132,13 @@ def _store_chosen(
             after = read_record(store, session)[0]
     store.delete(_chosen_key(session, after.rounds - 1))
     return after
+
+
+def _store_beside(bars: BarStore, answer: Answered) -> None:
+    """Keep a session in a second store; the round is open until that is done, so none is lost."""
+    bars.store(answer.result.bars, adjusted_through=answer.through)
+    if answer.result.actions:
+        bars.store_actions(answer.result.actions, adjusted_through=answer.through)
 
 
 def _next_record(
@@ -140,6 +166,10 @@ def _next_record(
         alerts=alerts,
         repairs=(*record.repairs, *(repair.to_dict() for repair in judged.repairs)),
         original_bars=(*record.original_bars, *judged.original_bars),
+        disagreements=tuple(
+            asdict(each) | {"session": each.session.isoformat()}
+            for each in judged.result.disagreements
+        ),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from trading.config import Settings
-from trading.data.intake.commit import finish_chosen
+from trading.data.intake.commit import Place, finish_chosen
 from trading.data.intake.outcome import IntakeProgress, IntakeResult
 from trading.data.intake.pulse import Pulse
 from trading.data.intake.run import IntakeRun
@@ -13,6 +13,8 @@ from trading.data.intake.todo import sessions_to_do
 from trading.data.lake import Lake
 from trading.data.providers.base import DataProvider
 from trading.data.providers.clock import Clock, LoopClock
+from trading.data.store.bars.base import BarStore
+from trading.data.store.bars.location import open_configured_bars
 from trading.data.store.base import ObjectStore
 
 
@@ -93,20 +95,32 @@ class Intake:
     ) -> IntakeResult:
         """Do what `run` does, on the running event loop."""
         wanted = self._expected if symbols is None else tuple(dict.fromkeys(symbols))
-        run = IntakeRun(
-            self._store,
-            Lake(self._store),
-            self._enough_symbols(symbols),
-            self._providers,
-            wanted,
-            self._clock,
-            pulse or Pulse(),
-            report,
-        )
-        finish_chosen(self._store, run.lake, simulated=run.simulated)
-        todo = sessions_to_do(self._store, days, wanted, self._settings, now=self._clock.now())
-        await run.work(todo)
-        return run.result(todo)
+        beside = self._beside()
+        try:
+            place = Place(
+                self._store, Lake(self._store), self._providers[0].simulated, beside=beside
+            )
+            run = IntakeRun(
+                place,
+                self._enough_symbols(symbols),
+                self._providers,
+                wanted,
+                self._clock,
+                pulse or Pulse(),
+                report,
+            )
+            finish_chosen(place)
+            todo = sessions_to_do(self._store, days, wanted, self._settings, now=self._clock.now())
+            await run.work(todo)
+            return run.result(todo)
+        finally:
+            if beside is not None:
+                beside.close()
+
+    def _beside(self) -> BarStore | None:
+        """Return the store that the settings want bars in beside the lake, None for none."""
+        settings = self._settings.data.store
+        return None if settings.bars == "lake" else open_configured_bars(settings, self._store)
 
     def _enough_symbols(self, symbols: Sequence[str] | None) -> Settings:
         """Return the settings for a run: who names three symbols wants no more than those."""

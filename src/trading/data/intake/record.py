@@ -17,6 +17,7 @@ from trading.data.store.base import ObjectStore
 from trading.errors import DataError, NotFoundError
 
 READERS = 16
+LISTS = ("batches", "reasons", "alerts", "repairs", "original_bars", "disagreements")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class SessionRecord:
     alerts : of the last commit
     repairs : every repair made to its bars, with the evidence
     original_bars : the repaired bars as the provider gave them
+    disagreements : closes that two providers told differently
     """
 
     session: date
@@ -49,6 +51,7 @@ class SessionRecord:
     alerts: tuple[str, ...] = ()
     repairs: tuple[Mapping[str, Any], ...] = ()
     original_bars: tuple[Mapping[str, Any], ...] = ()
+    disagreements: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def key(self) -> str:
@@ -77,10 +80,7 @@ class SessionRecord:
                     "through": None if through is None else date.fromisoformat(through),
                     "missing": tuple(gap_from_dict(gap) for gap in plain["missing"]),
                 }
-                | {
-                    name: tuple(plain[name])
-                    for name in ("batches", "reasons", "alerts", "repairs", "original_bars")
-                }
+                | {name: tuple(plain[name]) for name in LISTS}
             )
         except (ValueError, TypeError, KeyError) as error:
             raise DataError(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from trading.config import Settings
 from trading.data.intake.chain import Chain, open_chain
-from trading.data.intake.commit import commit_session
+from trading.data.intake.commit import Place, commit_session
 from trading.data.intake.judged import JudgedSession, judge_sessions
 from trading.data.intake.kept import clear_parts
 from trading.data.intake.outcome import (
@@ -61,15 +61,14 @@ class IntakeRun:
 
     Attributes
     ----------
-    store, lake, settings : where to, and by which rules
+    place, settings : where to, and by which rules
     providers : the primary and its backups
     symbols : who is wanted, None for whoever comes
     clock, pulse : the time, and whether to go on
     report : told of the progress
     """
 
-    store: ObjectStore
-    lake: Lake
+    place: Place
     settings: Settings
     providers: tuple[DataProvider, ...]
     symbols: tuple[str, ...] | None
@@ -82,9 +81,19 @@ class IntakeRun:
     _total: int = 0
 
     @property
+    def store(self) -> ObjectStore:
+        """The objects of the lake."""
+        return self.place.store
+
+    @property
+    def lake(self) -> Lake:
+        """The lake."""
+        return self.place.lake
+
+    @property
     def simulated(self) -> bool:
         """Whether the market is invented."""
-        return self.providers[0].simulated
+        return self.place.simulated
 
     @property
     def today(self) -> date:
@@ -217,15 +226,13 @@ class IntakeRun:
                 continue
             known = self._records.get(day)
             record = commit_session(
-                self.store,
-                self.lake,
+                self.place,
                 each,
                 rounds=0 if known is None else known.rounds,
                 whole=block.lacking is None,
                 through=chain.through,
                 by_symbol=chain.by_symbol,
                 alerts=alerts,
-                simulated=self.simulated,
             )
             self._outcomes[day] = _outcome(record)
             self.tell("storing", len(self._outcomes), self._total)
@@ -304,7 +311,11 @@ class IntakeRun:
     def _first_bars(self, since: date) -> dict[str, date]:
         """Return the first session of each symbol that the lake serves, if after `since`."""
         after = self.today + timedelta(days=1)
-        sessions, names, close = self.lake.field("close", before=after, start=since)
+        try:
+            sessions, names, close = self.lake.field("close", before=after, start=since)
+        except DataError:
+            # Every session since then is quarantined: nobody can tell.
+            return {}
         known = ~np.isnan(close)
         begins = np.argmax(known, axis=0)
         return {
