@@ -97,7 +97,10 @@ def test_two_commands_at_once(home: TradingHome) -> None:
         running.kill()
         running.communicate()
     assert second.code == 1
-    assert f"another `trading month` (process {running.pid}) runs on" in second.sentence
+    assert (
+        f"another `trading month`, `fetch` or `backfill` (process {running.pid}) runs on"
+        in second.sentence
+    )
 
 
 def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def _dry_run(options: FetchOptions, job: Job) -> int:
 def _run(options: FetchOptions, job: Job, *, confirm: bool) -> int:
     # A missing key is told before a cloud is started for it.
     open_provider(job.settings)
-    with job.lake.alone("`trading fetch` or `backfill`"), job.lake.opened(job.settings) as store:
+    with job.lake.alone(), job.lake.opened(job.settings) as store:
         filled = fill(job, store, confirm=confirm)
         if filled.finished is None:
             return _nothing(options, "what is over is held already", filled.plan)

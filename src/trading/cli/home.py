@@ -11,6 +11,7 @@ from trading.errors import MonthError
 from trading.process_lock import process_lock
 
 Market = Literal["simulated", "real"]
+FILLING = "`trading month`, `fetch` or `backfill`"
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,13 @@ class Home:
 
     @contextmanager
     def for_one_month(self) -> Iterator[None]:
-        """Keep every other `trading month` off this home for the block.
+        """Keep every other command that fills or runs this home off it for the block.
 
         Raises `MonthError` when one runs here, or the home cannot be written. The lock goes with
         the process that holds it, however it ends.
         """
         lock = self.path / "month.lock"
-        with process_lock(lock, "`trading month`", MonthError, "TRADING_HOME"):
+        with process_lock(lock, FILLING, MonthError, "TRADING_HOME"):
             yield
 
     def remember(self, market: Market) -> None:
