@@ -32,7 +32,7 @@ class LakeChoice:
     location: str | None = None
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self, who: str = FILLING) -> Iterator[None]:
         """Keep every other command that fills this lake out for the block.
 
         Two on one machine would ask for the same bars and share the provider's limits. Raises
@@ -44,7 +44,7 @@ class LakeChoice:
             return
         name = hashlib.sha256(open_store(self.location).uri.encode()).hexdigest()[:12]
         lock = self.home.path / "locks" / f"{name}.lock"
-        with process_lock(lock, FILLING, DataError, "TRADING_HOME"):
+        with process_lock(lock, who, DataError, "TRADING_HOME"):
             yield
 
     @contextmanager
