@@ -36,7 +36,8 @@ class LakeChoice:
         """Keep every other command that fills this lake out for the block.
 
         Two on one machine would ask for the same bars and share the provider's limits. Raises
-        `DataError` when one runs, or the home cannot be written.
+        `DataError` (`MonthError` at a home) when one runs, or the home cannot be written; `who`
+        are the commands that may be at a lake of its own, in the words of the error.
         """
         if self.location is None:
             with self.home.for_one_month():
