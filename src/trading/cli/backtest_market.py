@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +82,8 @@ def load_market(
             "--lake has daily bars of its own; leave --bars and --interval out"
         )
     stored = None if options.lake is None else open_stored(options.lake, settings)
-    known = None if stored is None else stored.fundamentals(options.last or date.max)
+    last = options.last or today(settings.schedule.timezone)
+    known = None if stored is None else stored.fundamentals(last + timedelta(days=1))
     sectors = read_sectors(options.sectors, risk, known)
     if options.interval is BarInterval.DAY:
         market = _daily(options, settings, universe, lookback, stored)
