@@ -234,7 +234,11 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         timeout=300,
         memory=512,
         grants=(
-            Objects("models", write=("production/*",)),
+            Objects(
+                "models",
+                read=("archive/*", "backtest-results/*", "production/*"),
+                write=("production/*",),
+            ),
             Items("ledger", ("DeleteItem", "GetItem", "PutItem", "Scan")),
             RegisterModels(),
         ),

@@ -67,7 +67,14 @@ _UNDOING: Mapping[tuple[str, str], str] = {
 }
 # each of these adds to the one before; of all others the last one holds
 _ADDING = frozenset(
-    {"CreateModelPackage", "UpdateTable", "TagResource", "UntagResource", "PutSecretValue"}
+    {
+        "CreateModelPackage",
+        "CreateModelPackageGroup",
+        "PutSecretValue",
+        "TagResource",
+        "UntagResource",
+        "UpdateTable",
+    }
 )
 _KEPT_HEADERS = ("Content-Type", "X-Amz-Target", "X-Amz-Bucket-Object-Lock-Enabled")
 

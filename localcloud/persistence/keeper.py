@@ -13,7 +13,7 @@ from localcloud.persistence.journal import Journal
 from localcloud.persistence.mails import Mails
 from localcloud.persistence.objects import Objects
 
-KEPT = frozenset({"s3", "dynamodb", "sesv2", "ses", "secretsmanager"})
+KEPT = frozenset({"s3", "dynamodb", "sagemaker", "sesv2", "ses", "secretsmanager"})
 
 
 class Keeper:

@@ -65,6 +65,7 @@ def write_everything(cloud: Any) -> dict[str, Any]:
         },
     )
     write_items(cloud.client("dynamodb"))
+    register_models(cloud.client("sagemaker"))
     secret = cloud.client("secretsmanager").create_secret(Name="key", SecretString="one")
     cloud.client("secretsmanager").put_secret_value(SecretId="key", SecretString="two")
     mail = cloud.client("sesv2")
@@ -76,6 +77,17 @@ def write_everything(cloud: Any) -> dict[str, Any]:
         EmailTags=[{"Name": "month", "Value": "2026-11"}],
     )
     return {"parts": done["ETag"], "secret": secret["ARN"], "mail": sent["MessageId"]}
+
+
+def register_models(client: Any) -> None:
+    """Make two model packages, and let one be approved in the end."""
+    client.create_model_package_group(ModelPackageGroupName="models")
+    for _ in range(2):
+        arn = client.create_model_package(
+            ModelPackageGroupName="models", ModelApprovalStatus="PendingManualApproval"
+        )["ModelPackageArn"]
+    for status in ("Rejected", "Approved"):
+        client.update_model_package(ModelPackageArn=arn, ModelApprovalStatus=status)
 
 
 def write_items(client: Any) -> None:
@@ -126,6 +138,12 @@ def assert_everything(cloud: Any, kept: dict[str, Any]) -> None:
     assert found["m", "1"] == item("m", "1", n={"N": "2"}, l={"L": [{"S": "x"}]})
     ttl = cloud.client("dynamodb").describe_time_to_live(TableName="ledger")
     assert ttl["TimeToLiveDescription"]["AttributeName"] == "expires"
+    sagemaker = cloud.client("sagemaker")
+    packages = sagemaker.list_model_packages(
+        ModelPackageGroupName="models", ModelPackageType="Versioned"
+    )["ModelPackageSummaryList"]
+    approvals = {p["ModelPackageVersion"]: p["ModelApprovalStatus"] for p in packages}
+    assert approvals == {1: "PendingManualApproval", 2: "Approved"}
     secret = cloud.client("secretsmanager").get_secret_value(SecretId=kept["secret"])
     assert (secret["ARN"], secret["SecretString"]) == (kept["secret"], "two")
 

@@ -129,6 +129,16 @@ def test_a_crash_between_pointer_and_records_is_mended(resources: Resources) -> 
     assert resources.ledger.models.read(first.version).revision == 4
 
 
+def test_a_rollback_that_changes_nothing_mends_the_records_too(resources: Resources) -> None:
+    promoted(resources, "2024-01")
+    second = store_model(resources, "2024-02")
+    enter_model(second, "CANDIDATE", "run", "judged", resources)
+    resources.ledger.promote(second, "run")
+    with pytest.raises(ConflictError, match="champion already"):
+        roll_back_champion(second.version, "why", "operator", resources)
+    assert statuses(resources) == {"2024-01": "ARCHIVED", "2024-02": "CHAMPION"}
+
+
 def test_two_writers_of_a_record_do_not_overwrite(resources: Resources) -> None:
     ref = promoted(resources, "2024-01")
     records = resources.ledger.models
@@ -148,3 +158,13 @@ def test_only_the_last_run_of_a_month_is_in_shadow(resources: Resources) -> None
     shadows = [record.version for record in in_shadow("2024-02", resources)]
     assert shadows == ["r2", "old"]
     assert [record.version for record in in_shadow("2024-01", resources)] == ["old"]
+
+
+def test_a_package_that_was_deleted_by_hand_is_made_again(resources: Resources) -> None:
+    first, second = (promoted(resources, month) for month in MONTHS[:2])
+    record = resources.ledger.models.read(first.version)
+    resources.ledger.models.keep_package(record, f"{record.package_arn}00")
+    assert roll_back_champion(first.version, "why", "operator", resources) == first.version
+    assert approvals(resources) == {"2024-01": "Approved", "2024-02": "Rejected"}
+    assert statuses(resources) == {"2024-01": "CHAMPION", "2024-02": "REJECTED"}
+    assert second.version != first.version

@@ -31,19 +31,8 @@ def enter_model(
     ref: ChampionRef, status: ModelStatus, by: str, reason: str, resources: Resources
 ) -> ModelRecord:
     """Enter a model that lies in the models store into ledger and registry; safe to repeat."""
-    records, models = resources.ledger.models, resources.models
-    record = records.enter(ref, status, by, reason)
-    if record.package_arn is None:
-        manifest = Manifest.model_validate_json(models.get(f"{ref.prefix}/{MANIFEST}").body)
-        arn = resources.registry.register(
-            record,
-            manifest,
-            f"{uri_of(models, ref.prefix)}/",
-            _evidence(ref, resources),
-        )
-        record = records.keep_package(record, arn)
-    resources.registry.follow(record)
-    return record
+    records = resources.ledger.models
+    return _publish(records.enter(ref, status, by, reason), resources)
 
 
 def promote_model(ref: ChampionRef, execution: str, reason: str, resources: Resources) -> None:
@@ -72,6 +61,7 @@ def roll_back_champion(version: str | None, reason: str, by: str, resources: Res
     """
     ledger = resources.ledger
     target = None if version is None else _target(version, resources)
+    settle(by, "the records are brought to the pointer", resources)
     champion = ledger.roll_back(target, reason)
     settle(by, reason, resources, demoted="REJECTED")
     return champion.version
@@ -112,7 +102,19 @@ def _follow(
     record: ModelRecord, status: ModelStatus, by: str, reason: str, resources: Resources
 ) -> None:
     if record.status != status:
-        resources.registry.follow(resources.ledger.models.move(record, status, by, reason))
+        _publish(resources.ledger.models.move(record, status, by, reason), resources)
+
+
+def _publish(record: ModelRecord, resources: Resources) -> ModelRecord:
+    """Bring the registry to a record; a package that is not there, or no more, is made."""
+    registry, models = resources.registry, resources.models
+    if record.package_arn is None or not registry.holds(record.package_arn):
+        manifest = Manifest.model_validate_json(models.get(f"{record.prefix}/{MANIFEST}").body)
+        folder = f"{uri_of(models, record.prefix)}/"
+        arn = registry.register(record, manifest, folder, _evidence(record.ref(), resources))
+        record = resources.ledger.models.keep_package(record, arn)
+    registry.follow(record)
+    return record
 
 
 def _target(version: str, resources: Resources) -> ChampionRef:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 from trading.agents.artifact import Manifest
 from trading.month.model_record import ModelRecord, ModelStatus
@@ -93,6 +94,18 @@ class ModelRegistry:
             ApprovalDescription=f"{record.status}: {record.reason}"[:DESCRIPTION_LIMIT],
             CustomerMetadataProperties={**known, "status": record.status},
         )
+
+    def holds(self, arn: str) -> bool:
+        """Tell whether the registry has a package; one may have been deleted by hand."""
+        try:
+            self.describe(arn)
+        except ClientError as error:
+            # A missing package is a plain ValidationException; only its words tell.
+            message = error.response["Error"].get("Message", "").lower()
+            if "not found" in message or "does not exist" in message:
+                return False
+            raise
+        return True
 
     def describe(self, arn: str) -> dict[str, Any]:
         """Return what the registry holds of a package."""
