@@ -259,7 +259,8 @@ def test_a_full_disk_is_one_sentence_and_the_rerun_completes(
         patched.setattr(folder, "_write", full)
         answer = command(*arguments, env=site.environment())
     assert answer.code == 1
-    assert "No space left on device; mend that and run the same command again" in answer.told
+    assert "No space left on device" in answer.told
+    assert "the same command then continues where this one ended" in answer.told
     assert wrong_bars(site, lake).empty
     held = len(Lake(folder.FolderStore(lake)).sessions())
     assert 0 < held < SESSIONS

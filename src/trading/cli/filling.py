@@ -126,7 +126,7 @@ def fill(job: Job, store: ObjectStore, *, confirm: bool) -> Filled:
             )
         except StoreError as error:
             raise StoreError(
-                f"{error}; mend that and run the same command again: it continues where it ended"
+                f"{error}; the same command then continues where this one ended"
             ) from error
     job.book.write(finished.pace)
     return Filled(plan, finished, interrupts.stop())
