@@ -90,7 +90,7 @@ def panel() -> Panel:
     return random_panel(330, NAMES, seed=8, missing=0.01, dirty=False)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 1000), factor=st.sampled_from([0.0, 3.0, -1.0]))
 def test_later_bars_change_no_score(seed: int, factor: float) -> None:
     panel = random_panel(330, 12, seed)
@@ -102,7 +102,7 @@ def test_later_bars_change_no_score(seed: int, factor: float) -> None:
         np.testing.assert_array_equal(values, expected[symbol])
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 1000))
 def test_the_order_of_names_changes_no_score(seed: int) -> None:
     panel = random_panel(330, 14, seed)
@@ -127,7 +127,7 @@ def test_permuting_slots_permutes_scores(panel: Panel) -> None:
     np.testing.assert_allclose(scores_moved.score, scores.score[order], rtol=0, atol=1e-6)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     factor=st.floats(1e-4, 1e4),
     columns=st.lists(st.integers(0, NAMES - 1), min_size=1, max_size=6, unique=True),
@@ -190,7 +190,7 @@ def test_strange_series_have_finite_scores_and_are_never_bought_without_trades(
     assert (selection.actions == BUY).sum() >= 5
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data(), seed=st.integers(0, 1000))
 def test_random_garbage_gives_finite_scores(data: st.DataObject, seed: int) -> None:
     panel = random_panel(310, 10, seed, missing=0.05)

@@ -52,7 +52,7 @@ def test_turnover_is_limited_but_what_must_go_goes() -> None:
     np.testing.assert_allclose(feasible([0.5, 0.4, 0.1], None, held, limits), [0.5, 0.4, 0.1])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     seed=st.integers(0, 2**31),
     gross=st.floats(0.2, 3.0),

@@ -23,7 +23,7 @@ def compiled_hold(returns, target, start, costs, volume, sigma, nav, fillable, e
     return Holding(net, net, end, target, np.asarray(turnover), np.asarray(paid))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**31),
     size=st.integers(1, 60),

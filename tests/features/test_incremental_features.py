@@ -16,7 +16,7 @@ from trading.market.bars import FIELDS
 from trading.universe.liquidity import NEVER
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     begun=st.integers(0, 500),

@@ -31,7 +31,7 @@ CASES = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(**CASES, window=st.integers(2, 70), share=st.floats(0.1, 1.0))
 def test_means_and_deviations_are_pandas(
     seed: int, rows: int, missing: float, window: int, share: float
@@ -47,7 +47,7 @@ def test_means_and_deviations_are_pandas(
     np.testing.assert_allclose(deviation, rolling.std(), rtol=1e-7, atol=1e-7)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(**CASES, least=st.integers(1, 21))
 def test_the_median_is_numpys(seed: int, rows: int, missing: float, least: int) -> None:
     values, known, frame = block(seed, rows, missing)
