@@ -28,8 +28,8 @@ from trading.month.payloads import Fetched, Quality, SessionRange
 from trading.month.resources import Resources
 from trading.month.universe import latest_slots
 
-# Sessions before the last that a daily fetch completes where something is still missing.
-LOOK_BACK_SESSIONS = 5
+# Sessions before the last that a daily fetch fills or completes where something is missing.
+LOOK_BACK_SESSIONS = 21
 SHOWN_SYMBOLS = 40
 
 
