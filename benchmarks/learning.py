@@ -222,7 +222,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--slot-steps", type=int, help="budget of a fit; default the settings'")
-    parser.add_argument("--json", type=Path, help="write every line there")
+    parser.add_argument("--json", type=Path, help="write every line there, as markets are judged")
     for name, value in asdict(PlantedMarketSettings()).items():
         if name != "seed":
             flag = f"--{name}"
@@ -244,13 +244,16 @@ def main(arguments: list[str] | None = None) -> int:
     with ProcessPoolExecutor(given["processes"], mp_context=get_context("spawn")) as pool:
         for done in pool.map(partial(judge_market, configuration=settings), markets):
             lines += done
-            print(f"seed {done[0].seed} judged", file=sys.stderr, flush=True)
+            shares = {line.who: round(line.excess / done[0].excess, 2) for line in done}
+            print(
+                f"seed {done[0].seed}, share of the oracle: {shares}", file=sys.stderr, flush=True
+            )
+            if given["json"]:
+                given["json"].write_text(json.dumps([asdict(line) for line in lines], indent=1))
     default = asdict(PlantedMarketSettings())
     changed = {name: value for name, value in market.items() if value != default[name]}
     kind, budget = changed or "as default", settings.training.slot_steps
     print(f"{len(markets)} markets, {kind}, budget {budget:,}\n")
-    if given["json"]:
-        given["json"].write_text(json.dumps([asdict(line) for line in lines], indent=1))
     return 0 if report(lines, len(markets)) else 1
 
 
