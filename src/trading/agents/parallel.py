@@ -179,7 +179,7 @@ class _Job:
     def _run_process(self, progress: Progress) -> int:
         """Run the entry point to its end, or until all are to stop; return its exit status."""
         with (self.root / "job.log").open("ab") as log:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603 - our own program, no shell
                 [*ENTRY_POINT, "train"],
                 env={**os.environ, **ONE_THREAD, ROOT_VARIABLE: str(self.root)},
                 stdin=subprocess.DEVNULL,
