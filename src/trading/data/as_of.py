@@ -34,9 +34,19 @@ class Knowledge:
     symbols: SymbolMap = field(default_factory=SymbolMap)
 
     @classmethod
-    def of(cls, reference: ReferenceData, before: date, told: int | None = None) -> "Knowledge":
-        """Return what a lake's reference data tell; `told` rows of its actions count, None: all."""
-        known = cls(before, in_force(reference.told(told)), reference.symbols().known(before))
+    def of(
+        cls,
+        reference: ReferenceData,
+        before: date,
+        told: int | None = None,
+        only: CorporateActionType | None = None,
+    ) -> "Knowledge":
+        """Return what a lake's reference data tell.
+
+        `told` rows of its actions count, None: all; with `only` those of one type.
+        """
+        rows = in_force(reference.told(told, only))
+        known = cls(before, rows, reference.symbols().known(before))
         if not known.symbols.listings:
             return known
         return replace(known, told=rename_actions(known.told, known.symbols, known.through))

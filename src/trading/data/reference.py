@@ -21,7 +21,7 @@ from trading.data.fundamentals.months import add_records, decode_records, encode
 from trading.data.fundamentals.table import FundamentalsTable
 from trading.data.store.base import ObjectStore
 from trading.errors import ConflictError, DataError, NotFoundError
-from trading.market.bars import FundamentalData
+from trading.market.bars import CorporateActionType, FundamentalData
 
 Answer = TypeVar("Answer")
 ATTEMPTS = 20
@@ -41,14 +41,25 @@ class ReferenceData:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        self._last: tuple[tuple[object, ...], tuple[ToldAction, ...]] | None = None
 
-    def told(self, count: int | None = None) -> tuple[ToldAction, ...]:
+    def told(
+        self, count: int | None = None, only: CorporateActionType | None = None
+    ) -> tuple[ToldAction, ...]:
         """Return every version of every corporate action, in the order they were told.
 
-        With `count` only the first ones: a lake's catalog says how many are committed.
+        With `count` only the first ones: a lake's catalog says how many are committed. With `only`
+        those of one type. The last answer is remembered for as long as the table is the same.
         """
-        body, _ = (None, None) if count == 0 else self._held(ACTIONS_KEY)
-        return () if body is None else decode_told(body)[:count]
+        if count == 0:
+            return ()
+        body, tag = self._held(ACTIONS_KEY)
+        if body is None:
+            return ()
+        question = (tag, count, only)
+        if self._last is None or self._last[0] != question:
+            self._last = (question, decode_told(body, count=count, only=only))
+        return self._last[1]
 
     def tell(self, rows: Iterable[ToldAction]) -> tuple[int, int]:
         """Add actions; returns how many rows there are now, and how many tell something new."""

@@ -16,7 +16,7 @@ from trading.data.parquet import BarColumns
 from trading.data.raw import RawLayer
 from trading.data.reference import ReferenceData
 from trading.errors import DataError
-from trading.market.bars import FIELDS, CorporateAction
+from trading.market.bars import FIELDS, CorporateAction, CorporateActionType
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,10 @@ class Serving:
             )
         if catalog.simulated:
             return self._stored(catalog, days, fields, hidden)
-        known = Knowledge.of(self.reference, as_of or before, catalog.told)
         derived = "adjusted_close" in fields
+        # Dividends move the adjusted close alone, and are many more than splits.
+        only = None if derived else CorporateActionType.SPLIT
+        known = Knowledge.of(self.reference, as_of or before, catalog.told, only)
         needed = (*fields, "close") if derived and "close" not in fields else fields
         parts = self._stored(catalog, days, needed, hidden)
         later: list[BarColumns] = []

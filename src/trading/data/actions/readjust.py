@@ -26,11 +26,12 @@ from trading.data.actions.told import ToldAction
 from trading.data.parquet import BarColumns
 from trading.errors import DataError
 from trading.market.bars import CorporateAction, CorporateActionType
-from trading.market.panel import FloatArray, SessionArray
+from trading.market.panel import FloatArray
 
 IntArray = npt.NDArray[np.int64]
 # A key is a symbol's number and a day; days before 1970 are negative, so they are shifted.
 SCALE, SHIFT = 1_000_000, 500_000
+EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True)
@@ -264,9 +265,8 @@ def _values(rows: Sequence[ToldAction]) -> FloatArray:
 
 
 def _day(day: date) -> int:
-    return int(np.datetime64(day, "D").astype(np.int64))
+    return day.toordinal() - EPOCH
 
 
 def _days(days: Iterable[date]) -> IntArray:
-    held: SessionArray = np.array(list(days), dtype="datetime64[D]")
-    return held.astype(np.int64)
+    return np.fromiter((day.toordinal() for day in days), dtype=np.int64) - EPOCH

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from trading.errors import DataError
@@ -110,18 +111,28 @@ def encode_told(rows: Iterable[ToldAction]) -> bytes:
     return sink.getvalue()
 
 
-def decode_told(body: bytes, key: str = ACTIONS_KEY) -> tuple[ToldAction, ...]:
-    """Read Parquet bytes of told actions; `key` names them in the `DataError` raised else."""
+def decode_told(
+    body: bytes,
+    key: str = ACTIONS_KEY,
+    *,
+    count: int | None = None,
+    only: CorporateActionType | None = None,
+) -> tuple[ToldAction, ...]:
+    """Read Parquet bytes of told actions; `key` names them in the `DataError` raised else.
+
+    With `count` only the first rows, with `only` those of one type.
+    """
     try:
-        rows = pq.read_table(pa.BufferReader(body)).select(SCHEMA.names).to_pylist()
+        table = pq.read_table(pa.BufferReader(body)).select(SCHEMA.names)
+        table = table if count is None else table.slice(0, min(count, len(table)))
+        if only is not None:
+            table = table.filter(pc.equal(table["type"], only.value))
+        kinds = {kind.value: kind for kind in CorporateActionType}
         return tuple(
-            ToldAction(
-                CorporateAction(
-                    row["symbol"], row["ex_date"], CorporateActionType(row["type"]), row["value"]
-                ),
-                row["told"],
+            ToldAction(CorporateAction(symbol, ex_date, kinds[kind], value), told)
+            for ex_date, symbol, kind, value, told in zip(
+                *(table[name].to_pylist() for name in SCHEMA.names), strict=True
             )
-            for row in rows
         )
     except (pa.ArrowException, KeyError, ValueError) as error:
         raise DataError(
