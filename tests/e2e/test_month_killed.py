@@ -19,7 +19,8 @@ LONGEST_WAIT = 120
 ATTEMPTS = 3
 FUNCTIONS = (
     *("resolve", "fetch-daily", "data-quality", "prepare", "validate", "keep-champion"),
-    *("market-context", "score-batch", "rank", "store-signals", "measure", "notify", "finish"),
+    *("market-context", "score-batch", "rank", "store-signals", "score-shadow", "check-drift"),
+    *("measure", "notify", "finish"),
 )
 Process = subprocess.Popen[str]
 
