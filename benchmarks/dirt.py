@@ -384,7 +384,5 @@ DIRT: tuple[Dirt, ...] = (
     ),
     Dirt("another company after 80 sessions", changed(_reused), (Kind.SUSPECTED_REUSE.value,)),
     Dirt("decimal commas, two places", changed(_decimal_comma), ("right",), mended=True),
-    Dirt(
-        "decimal commas, three places", changed(_decimal_comma_thousandths), ("right",), mended=True
-    ),
+    Dirt("decimal commas, three places", changed(_decimal_comma_thousandths), ("refused",)),
 )

@@ -84,7 +84,7 @@ def find_displacements(
     for position in range(len(splits)):
         edges = _split_edges(series, step, sigma, splits, position, settings)
         if len(edges):
-            found.append(_split(series, edges, step, splits, position))
+            found.append(_split(series, edges, step, sigma, splits, position))
     return tuple(_distinct(found))
 
 
@@ -188,17 +188,22 @@ def _split_edges(
     near = step[window]
     distance = np.abs(np.abs(near) - size)
     reach = SPLIT_REACH * size
+    volume = series.log_steps(series["volume"])[window]
+    confirmed = np.abs(volume + np.sign(near) * size) < size / 2
+    hit = (distance < min(reach, max(0.1, 6 * usual))) | ((distance < reach) & confirmed)
     if size < LARGE_SPLIT:
-        hit = distance < min(reach, CLOSE_SIGMAS * usual)
-    else:
-        volume = series.log_steps(series["volume"])[window]
-        confirmed = np.abs(volume + np.sign(near) * size) < size / 2
-        hit = (distance < min(reach, max(0.1, 6 * usual))) | ((distance < reach) & confirmed)
+        around = np.abs(np.arange(window.start, window.stop) - row) <= NEAR_SESSIONS
+        hit &= around & (size > SMALL_SPLIT) | (distance < CLOSE_SIGMAS * usual)
     return np.asarray(np.flatnonzero(hit) + window.start, dtype=np.int64)
 
 
 def _split(
-    series: BarSeries, edges: IntArray, step: FloatArray, splits: Events, position: int
+    series: BarSeries,
+    edges: IntArray,
+    step: FloatArray,
+    sigma: FloatArray,
+    splits: Events,
+    position: int,
 ) -> Displacement:
     span, level = _levels(series, edges, step)
     power = level - level[-1]
@@ -208,7 +213,10 @@ def _split(
     proved = bool(len(off)) and bool(np.abs(power).max() <= 1) and tail >= LEAST_TAIL
     apart = int(np.abs(edges - splits.row[position]).min())
     size, back = abs(float(np.log(ratio))), bool(level[0] == level[-1])
-    proved &= size > LARGE_SPLIT or apart <= NEAR_SESSIONS or (back and size > TWO_WAYS)
+    usual = CLOSE_SIGMAS * float(sigma[series.code[edges[0]]])
+    close = bool((np.abs(np.abs(step[edges]) - size) < usual).all())
+    placed = apart <= NEAR_SESSIONS or (back and size > TWO_WAYS)
+    proved &= size > LARGE_SPLIT or (placed and close)
     told = f"1 for {1 / ratio:g}" if ratio < 1 else f"{ratio:g} for 1"
     return Displacement(
         FindingKind.SPLIT_NOT_APPLIED,
