@@ -102,6 +102,21 @@ class DailyCloud:
         )["executions"]
         return found
 
+    def start(self, name: str) -> None:
+        """Start the state machine of the day by hand."""
+        arn = self.outputs["daily_state_machine_arn"]
+        self.client("stepfunctions").start_execution(stateMachineArn=arn, name=name, input="{}")
+
+    def settle(self) -> list[str]:
+        """Wait until no execution runs; return how they ended."""
+        deadline = time.monotonic() + LONGEST_WAIT
+        while time.monotonic() < deadline:
+            ended = [str(one["status"]) for one in self.executions()]
+            if "RUNNING" not in ended:
+                return ended
+            time.sleep(0.2)
+        raise AssertionError(f"the days did not end in {LONGEST_WAIT:.0f} s")
+
     def run_day(self) -> str:
         """Fire the schedule and wait for the end of what it starts; return its status."""
         before = {one["executionArn"] for one in self.executions()}

@@ -26,11 +26,16 @@ def test_the_days_of_a_week_on_the_embedded_cloud(tmp_path: Path) -> None:
         assert "providers/polygon" in mail.get_content()
         assert "errorMessage" not in mail.get_content()
 
-        # Faulty services: the day comes whole, and nobody is disturbed without need.
+        # Faulty services, and three at once: the days come whole, and once.
         cloud.put_keys()
         services.rate, services.faults = 0.2, ("429 seconds", "500", "truncated", "html")
+        cloud.start("by-hand-1")
+        cloud.start("by-hand-2")
         assert cloud.run_day() == "SUCCEEDED"
+        assert cloud.settle().count("SUCCEEDED") == 3
         services.rate = 0.0
+        assert len(cloud.lake.manifests()) == len(days)
+        assert not list(cloud.store.keys("intake/"))
         held = [session.astype(object) for session in cloud.lake.sessions()]
         assert held == days
         bars = cloud.lake.bars(None, before=days[-1].replace(year=days[-1].year + 1))
