@@ -1,11 +1,13 @@
 """Copy what a lake serves into another store of bars, so that both answer alike."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import date
 
 import numpy as np
 
 from trading.data.lake import Lake
+from trading.data.parquet import BarColumns
 from trading.data.store.bars.base import BarStore, StoreReport
 from trading.market.bars import CorporateAction
 
@@ -24,10 +26,17 @@ def copy_bars(lake: Lake, target: BarStore, start: date, end: date) -> StoreRepo
         target.store_actions(told[day], adjusted_through=day)
     rows = written = 0
     for part in lake.stored_parts(start, end):
-        basis = part.day if part.basis is None else part.basis
-        for through in np.unique(basis):
-            done = target.store(
-                part.take(basis == through).to_bars(), adjusted_through=through.astype(object)
-            )
+        for through, some in _by_basis(part):
+            done = target.store(some.to_bars(), adjusted_through=through)
             rows, written = rows + done.rows, written + done.written
     return StoreReport(rows, written)
+
+
+def _by_basis(part: BarColumns) -> Iterator[tuple[date, BarColumns]]:
+    """Yield the rows as traded (under `date.min`), then those of each later basis."""
+    basis = part.day if part.basis is None else part.basis
+    own = basis == part.day
+    if own.any():
+        yield date.min, part.take(own)
+    for through in np.unique(basis[~own]):
+        yield through.astype(object), part.take(~own & (basis == through))
