@@ -1,6 +1,6 @@
 """How fast bars are stored, rebuilt and read, beside pandas that goes symbol by symbol.
 
-    python -m benchmarks.data day|rebuild|closes|postgres [--small]
+    python -m benchmarks.data day|store|rebuild|closes|postgres [--small]
 
 Each run makes its own bars in a temporary folder, prints one line a measurement (wall and CPU
 seconds, the process's highest resident memory so far) and removes what it made. The references do
@@ -93,6 +93,26 @@ def daily_flow(folder: Path, small: bool) -> None:
         for flow in ("lake", "pandas"):
             command = [sys.executable, "-m", "benchmarks.one_day", flow, str(folder), url]
             subprocess.run(command, check=True, cwd=Path(__file__).parents[1])
+
+
+def store_a_day(folder: Path, small: bool) -> None:
+    """One day of 7,000 symbols onto a lake that holds most of a year."""
+    symbols = 700 if small else 7_000
+    days = sessions_between(date(2023, 1, 2), date(2023, 12, 28))
+    seeded = fetched(make_bars(days[:-1], symbols))
+    lake = Lake(FolderStore(folder / "lake"))
+    lake.ingest(seeded, simulated=False)
+    for i, day in enumerate(sessions_between(date(2023, 12, 28), date(2024, 1, 26))):
+        today = fetched(make_bars(np.array([day]), symbols, seed=i))
+        with measured(f"lake: store {day}, {symbols} symbols"):
+            lake.ingest(today, simulated=False)
+    reference = min(symbols, 700)
+    files = write_files(make_bars(days, reference), folder / "files")
+    row = make_bars(np.array([np.datetime64("2023-12-29")]), reference)
+    with measured(f"pandas: append one row to {reference} files of a year"):
+        for (symbol, bar), file in zip(row.groupby("symbol"), files, strict=True):
+            held = pd.read_parquet(file)
+            pd.concat([held, bar.assign(symbol=symbol)]).to_parquet(file)
 
 
 def rebuild(folder: Path, small: bool) -> None:
@@ -191,6 +211,7 @@ def write_files(bars: pd.DataFrame, folder: Path) -> list[Path]:
 
 STEPS: dict[str, Callable[[Path, bool], None]] = {
     "day": daily_flow,
+    "store": store_a_day,
     "rebuild": rebuild,
     "closes": read_closes,
     "postgres": postgres,
