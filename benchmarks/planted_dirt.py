@@ -1,6 +1,6 @@
 """Plant every kind of dirt in clean real series; count what is found, mended, and found amiss.
 
-    python -m benchmarks.planted_dirt [--series 40] [--json]
+    python -m benchmarks.planted_dirt [--series 40] [--only split] [--json]
 
 The series are of the Russell file (`TRADING_REAL_DATA`), those in which no fault is found; the
 dividends that their adjusted closes imply count as declared. Each dirty series goes through the
@@ -159,6 +159,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="Plant dirt in clean real series and measure.")
     parser.add_argument("--series", type=int, default=40)
+    parser.add_argument("--only", default="", help="kinds whose name holds this text")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     asked = parser.parse_args()
     data = Path(os.environ.get("TRADING_REAL_DATA", ROOT / "../shared/data"))
@@ -167,7 +168,7 @@ def main() -> None:
         sys.exit(f"there is no real market data at {file}; set TRADING_REAL_DATA")
     began = time.perf_counter()
     clean = clean_series(read_bars_file(file), asked.series)
-    measured = [measure(dirt, clean) for dirt in DIRT]
+    measured = [measure(dirt, clean) for dirt in DIRT if asked.only in dirt.name]
     # Chance alarms: the series again, with nothing planted but another seed of the same draw.
     told = [process(replace(series)) for series in clean]
     alarms = sum(isinstance(c, DataError) or bool(c.repairs or errors_of(c)) for c in told)
