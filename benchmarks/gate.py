@@ -1,7 +1,7 @@
 """Measure the gate: how often it accepts where there is nothing, and where there is something.
 
-    .venv/bin/python benchmarks/gate.py                          # the agents, about 2 hours
-    .venv/bin/python benchmarks/gate.py --recipe ridge           # least squares, about 20 minutes
+    .venv/bin/python benchmarks/gate.py                          # the agents, half an hour of CPU
+    .venv/bin/python benchmarks/gate.py --recipe ridge           # least squares, about 7 minutes
     .venv/bin/python benchmarks/gate.py --markets 40 --power 16  # a look
 
 The table has the size (200 markets without a signal, half of them with premia for beta and

@@ -1,7 +1,7 @@
 """Measure the probability of backtest overfitting where there is nothing, and where there is.
 
-    .venv/bin/python benchmarks/overfitting.py            # 40 markets of each kind, about 5 minutes
-    .venv/bin/python benchmarks/overfitting.py --agents   # with PPO, A2C and SAC, about 2 hours
+    .venv/bin/python benchmarks/overfitting.py            # 40 markets of each kind, 2 minutes
+    .venv/bin/python benchmarks/overfitting.py --agents   # with PPO, A2C and SAC too
 
 Every market has 1,000 names and 120 months; candidates learn from the first half and are compared
 over the rest by cross-validation of their monthly information beyond beta, size and illiquidity.
