@@ -9,11 +9,17 @@ from trading.agents.calibration import CALIBRATION
 from trading.agents.ensemble import Ensemble
 from trading.agents.policy import FactorPolicy
 from trading.config import Settings
-from trading.errors import ModelError
-from trading.evaluation.baselines import Benchmark, best_factor, factor_scorer, latest_factor
+from trading.evaluation.baselines import (
+    Benchmark,
+    align_benchmark,
+    best_factor,
+    factor_scorer,
+    latest_factor,
+)
 from trading.evaluation.calibration import calibrate
 from trading.evaluation.model_card import model_card
-from trading.evaluation.out_of_fold import OutOfSample, Scorer, ensemble_scorer
+from trading.evaluation.model_scorers import fold_scorers, member_scorers
+from trading.evaluation.out_of_fold import OutOfSample, Scorer
 from trading.evaluation.study import describe
 from trading.evaluation.validation import Validation
 from trading.evaluation.validation import validate as judge_challenger
@@ -40,9 +46,7 @@ def validate(request: ValidateRequest, resources: Resources) -> Validated:
     dataset = load_dataset(request.prepared, resources)
     folds = make_folds(dataset, settings.training, min_months=settings.gate.min_months)
     challenger = merge([_trained(model.model_uri, resources) for model in request.models])
-    _assert_lineage(challenger.manifest, dataset, folds)
-    ensembles = [challenger.fold_ensemble(fold.index) for fold in folds]
-    scorers = [ensemble_scorer(dataset, ensemble) for ensemble in ensembles]
+    scorers = fold_scorers(challenger, dataset, folds)
     champion = champion_history(request.resolved.champion, resources)
     validation = judge_challenger(
         dataset,
@@ -51,7 +55,7 @@ def validate(request: ValidateRequest, resources: Resources) -> Validated:
         settings,
         champion=champion,
         benchmark=benchmark_of(dataset, resources),
-        members=_members(dataset, challenger.manifest, ensembles),
+        members=member_scorers(challenger, dataset, folds),
         trials=trials_tried(resources),
     )
     shadow = shadow_history(month.month, resources)
@@ -88,12 +92,7 @@ def benchmark_of(dataset: Dataset, resources: Resources) -> Benchmark | None:
     if found is None:
         return None
     name, panel = found
-    place = {session: row for row, session in enumerate(panel.sessions)}
-    rows = np.array([place.get(session, -1) for session in dataset.sessions], dtype=np.int64)
-    close = np.where(rows >= 0, panel.adjusted_close[rows, 0], np.nan)
-    returns = np.full(len(close), np.nan)
-    returns[1:] = close[1:] / close[:-1] - 1.0
-    return Benchmark(name, returns)
+    return align_benchmark(name, panel, dataset)
 
 
 def _record_files(
@@ -110,18 +109,6 @@ def _record_files(
     if calibration is not None:
         files[CALIBRATION] = calibration.to_bytes()
     return files
-
-
-def _members(
-    dataset: Dataset, manifest: Manifest, ensembles: list[Ensemble]
-) -> dict[str, list[Scorer]]:
-    """Return each member's scorers, one a fold: the candidates that one could have chosen from."""
-    return {
-        member.name: [
-            ensemble_scorer(dataset, Ensemble((ensemble.members[place],))) for ensemble in ensembles
-        ]
-        for place, member in enumerate(manifest.members)
-    }
 
 
 def _write_evidence(
@@ -154,21 +141,6 @@ def _write_evidence(
 
 def _trained(uri: str, resources: Resources) -> Artifact:
     return Artifact.from_tar(resources.runs.get(key_of(resources.runs, uri)).body, uri)
-
-
-def _assert_lineage(manifest: Manifest, dataset: Dataset, folds: tuple[Fold, ...]) -> None:
-    """Raise `ModelError` if a fold's model has seen a session of its test months."""
-    if len(manifest.fold_trained_through) != len(folds):
-        raise ModelError(
-            f"the models have {len(manifest.fold_trained_through)} folds, the dataset"
-            f" {len(folds)}; train again"
-        )
-    for fold, through in zip(folds, manifest.fold_trained_through, strict=True):
-        first = dataset.sessions[fold.test_start].astype(object)
-        if through >= first:
-            raise ModelError(
-                f"fold {fold.index} was trained through {through}, but is tested from {first} on"
-            )
 
 
 def _through_the_month(
