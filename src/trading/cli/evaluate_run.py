@@ -1,23 +1,20 @@
 """What `trading evaluate` does: bars to dataset, recipe to scorers, scorers to a report."""
 
-import asyncio
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import numpy as np
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trading.agents.artifact import Artifact, merge
 from trading.agents.trials import count_trials
 from trading.cli.backtest_options import nested, read_assignments
 from trading.cli.evaluate_summary import print_evaluation
+from trading.cli.learning_data import learning_data
 from trading.cli.output import DONE, console, print_json
 from trading.config import Settings, load_settings
 from trading.data.benchmark import load_benchmark
-from trading.data.providers import open_provider
 from trading.errors import ConfigurationError, DataError
 from trading.evaluation.baselines import Benchmark, align_benchmark, factor_scorer
 from trading.evaluation.combinatorial import (
@@ -32,13 +29,8 @@ from trading.evaluation.model_scorers import fold_scorers, member_scorers
 from trading.evaluation.out_of_fold import Scorer, ensemble_scorer
 from trading.evaluation.study import Evaluation, evaluate
 from trading.evaluation.walk_forward import Fold, make_folds
-from trading.features.dataset import Dataset, build_dataset
+from trading.features.dataset import Dataset
 from trading.features.specification import FEATURE_NAMES
-from trading.market.bars import FIELDS
-from trading.market.panel import Panel
-from trading.month.backfill import current_month_start, fetch_history, refuse_unseen
-from trading.universe.constituents import members_for
-from trading.universe.slots import allocate
 
 
 @dataclass(frozen=True)
@@ -106,31 +98,9 @@ def run_evaluate(options: EvaluateOptions, sets: Sequence[str]) -> int:
 
 def evaluation_dataset(options: EvaluateOptions, settings: Settings) -> tuple[Dataset, str, bool]:
     """Return the dataset, the bars' source in words, and whether the market is invented."""
-    provider = open_provider(settings, options.bars)
     with console.status("reading bars"):
-        if provider.simulated:
-            as_of = options.as_of or current_month_start(settings)
-            start = settings.data.simulated.start
-            if start >= as_of:
-                raise DataError(f"the simulated market begins on {start}; choose a later --as-of")
-            fetched = asyncio.run(provider.fetch(None, start, as_of))
-        else:
-            fetched, following = fetch_history(provider, settings)
-            as_of = options.as_of or following
-        refuse_unseen(fetched, as_of)
-        panel = Panel.from_bars(fetched.bars).before(as_of)
-        members = members_for(panel, None, as_of, settings.universe)
-        slots, _ = allocate(None, members, as_of, settings.universe)
-        dataset = build_dataset(panel, slots, settings, data_hash=_digest(panel))
-    return dataset, fetched.report.source, provider.simulated
-
-
-def _digest(panel: Panel) -> str:
-    digest = hashlib.sha256("\n".join(panel.symbols).encode())
-    digest.update(panel.sessions.astype("datetime64[D]").astype(np.int64).tobytes())
-    for name in FIELDS:
-        digest.update(np.ascontiguousarray(getattr(panel, name)).tobytes())
-    return digest.hexdigest()
+        found = learning_data(options.bars, options.as_of, settings)
+    return found.dataset, found.source, found.simulated
 
 
 def _benchmark(file: Path | None, dataset: Dataset, settings: Settings) -> Benchmark | None:
