@@ -188,8 +188,9 @@ def _split_edges(
     near = step[window]
     distance = np.abs(np.abs(near) - size)
     reach = SPLIT_REACH * size
-    volume = series.log_steps(series["volume"])[window]
-    confirmed = np.abs(volume + np.sign(near) * size) < size / 2
+    with np.errstate(all="ignore"):
+        logs = np.log(series["volume"][window.start - 1 : window.stop])
+        confirmed = np.abs(np.diff(logs) + np.sign(near) * size) < size / 2
     hit = (distance < min(reach, max(0.1, 6 * usual))) | ((distance < reach) & confirmed)
     if size < LARGE_SPLIT:
         around = np.abs(np.arange(window.start, window.stop) - row) <= NEAR_SESSIONS
