@@ -216,7 +216,7 @@ def _split(
     size, back = abs(float(np.log(ratio))), bool(level[0] == level[-1])
     usual = CLOSE_SIGMAS * float(sigma[series.code[edges[0]]])
     close = bool((np.abs(np.abs(step[edges]) - size) < usual).all())
-    placed = apart <= NEAR_SESSIONS or (back and size > TWO_WAYS)
+    placed = (apart <= NEAR_SESSIONS and len(edges) == 1) or (back and size > TWO_WAYS)
     proved &= size > LARGE_SPLIT or (placed and close)
     told = f"1 for {1 / ratio:g}" if ratio < 1 else f"{ratio:g} for 1"
     return Displacement(
