@@ -147,7 +147,7 @@ class SACParameters(Hyperparameters):
     horizon: int = 12
     step_share: float = 0.5
     gates: int = 16
-    weight_decay: float = 1.0
+    weight_decay: float = 0.3
     buffer_size: int = 524_288
     warm_up: int = 32
     batch_size: int = 2048
