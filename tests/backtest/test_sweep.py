@@ -154,7 +154,7 @@ def test_a_point_that_fails_is_recorded_and_the_others_go_on() -> None:
 def test_an_error_nobody_foresaw_is_recorded_with_its_name() -> None:
     job = SweepJob(Picky, walk_feed(10), SETTINGS)
     assert "picky about 1" in evaluate(job, {"at": 1})["error"]
-    broken = SweepJob(Picky, None, SETTINGS)  # type: ignore[arg-type]
+    broken = SweepJob(None, walk_feed(10), SETTINGS)  # type: ignore[arg-type]
     assert evaluate(broken, {"at": 0})["error"].startswith("AttributeError: ")
 
 
