@@ -191,7 +191,7 @@ def envelope(body: bytes, status: int, draw: Draw) -> tuple[int, list[tuple[str,
         status = draw.choice((405, 409, 418, 422, 429, 451, 500, 502, 503, 520, 599, 999))
         headers.append(("Retry-After", draw.choice(("0", "-1", "1e9", "soon", "9" * 50, "\xb2"))))
     elif turn < 0.2:
-        body = gzip.compress(body, 1)
+        body = gzip.compress(body, 1, mtime=0)
         cut = draw.choice((len(body), len(body), len(body) // 2, 3))
         body, headers = body[:cut], [*headers, ("Content-Encoding", "gzip")]
     elif turn < 0.23:

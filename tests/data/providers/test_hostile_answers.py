@@ -107,7 +107,11 @@ def test_encodings_that_nobody_asked_for_are_malformed(encoding: str) -> None:
     assert str(raised.value).isascii()
 
 
-@pytest.mark.parametrize("body", [gzip.compress(b"[1]" * 99)[:-9], b"\x1f\x8bnot gzip", b"<html>"])
+@pytest.mark.parametrize(
+    "body",
+    [gzip.compress(b"[1]" * 99)[:-9], b"\x1f\x8bnot gzip", b"<html>"],
+    ids=["cut short", "only the magic", "not compressed"],
+)
 def test_a_damaged_stream_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedAnswer, match=r"damaged|ends too early"):
         ask(Streaming(body, Content_Encoding="gzip"))
