@@ -296,6 +296,8 @@ def test_a_strategy_cannot_make_what_it_is_given_writeable():
     assert np.array_equal(DATA.close, before, equal_nan=True)
 
 
+# After many other tests in one process the blocking call has been seen to end by the interruption.
+@pytest.mark.soak
 def test_a_strategy_that_blocks_is_not_asked_again_until_it_is_back():
     entered, release = threading.Event(), threading.Event()
 
