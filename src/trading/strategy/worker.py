@@ -8,6 +8,7 @@ guard against that.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import queue
 import threading
@@ -36,6 +37,9 @@ class Interrupted(BaseException):
 class Worker:
     """A thread with an event loop of its own that runs one job after another.
 
+    An interruption hits the job it was meant for or nothing: it is sent only while that job runs,
+    and one that comes too late is taken back before the next job.
+
     Attributes
     ----------
     strategy_id : whose jobs they are
@@ -47,10 +51,12 @@ class Worker:
         self.strategy_id = strategy_id
         self.busy = False
         self.heartbeat = 0.0
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Callable[[], Callable[[], None]] | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
         self._over = False
+        # Held where a job ends and where one is interrupted, so that these never cross.
+        self._ending = threading.Lock()
         self._thread = threading.Thread(
             target=self._work, name=f"strategy {strategy_id}", daemon=True
         )
@@ -124,29 +130,33 @@ class Worker:
     def _work(self) -> None:
         with asyncio.Runner() as runner:
             self._loop = runner.get_loop()
-            while True:
-                try:
-                    job = self._jobs.get()
-                    if job is None:
-                        return
-                    job()
+            while (job := self._jobs.get()) is not None:
+                answer: Callable[[], None] | None = None
+                # A job is interrupted once at most: what is caught here does not come again.
+                # Nothing that is itself Python, as `contextlib.suppress` is, may stand around it.
+                try:  # noqa: SIM105
+                    answer = job()
                 except Interrupted:
-                    # It came just after the job had ended by itself.
-                    continue
+                    pass
+                try:
+                    self._end()
+                except Interrupted:
+                    self._end()
+                if answer is not None:
+                    answer()
 
     def _do(
         self, job: Callable[[], R], loop: asyncio.AbstractEventLoop, done: asyncio.Future[R]
-    ) -> None:
+    ) -> Callable[[], None]:
+        """Run a job and return what hands its outcome to whoever waits."""
         result: R | None = None
         error: BaseException | None = None
         try:
             result = job()
-        except Interrupted as interrupted:
-            error = StrategyFailure(f"{self.strategy_id} was interrupted")
-            error.__cause__ = interrupted
+        except Interrupted:
+            raise
         except BaseException as raised:  # noqa: BLE001 - handed to whoever waits
             error = raised
-        self.busy = False
 
         def settle() -> None:
             if done.done():
@@ -156,11 +166,17 @@ class Worker:
             else:
                 done.set_exception(error)
 
-        try:
-            loop.call_soon_threadsafe(settle)
-        except RuntimeError:
-            # The loop that asked has closed: nobody waits for the answer.
-            return
+        def answer() -> None:
+            # A loop that has closed has nobody who waits.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(settle)
+
+        return answer
+
+    def _end(self) -> None:
+        with self._ending:
+            _throw(self._thread, None)
+            self.busy = False
 
     def _cancel(self) -> None:
         self._over = True
@@ -171,7 +187,13 @@ class Worker:
     async def _interrupt(self) -> None:
         self._cancel()
         await asyncio.sleep(GRACE_SECONDS)
-        if self.busy and self._thread.ident is not None:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(self._thread.ident), ctypes.py_object(Interrupted)
-            )
+        with self._ending:
+            if self.busy:
+                _throw(self._thread, Interrupted)
+
+
+def _throw(thread: threading.Thread, error: type[BaseException] | None) -> None:
+    """Let a thread raise `error` at its next line of Python; None takes back one still to come."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread.ident or 0), None if error is None else ctypes.py_object(error)
+    )
