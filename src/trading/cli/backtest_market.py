@@ -17,17 +17,17 @@ from trading.cli.sectors import read_sectors
 from trading.cli.stored import open_stored
 from trading.config import Settings
 from trading.data.benchmark import load_benchmark
-from trading.data.columns import match_columns
 from trading.data.providers import open_provider
 from trading.data.providers.files import describe_files
 from trading.data.report import NOT_WANTED, IngestReport
 from trading.data.store.bars import StoredProvider
 from trading.errors import ConfigurationError, DataError
-from trading.market.bars import BAR_COLUMNS, BarInterval, CorporateActionType
+from trading.market.bars import BarInterval, CorporateActionType
 from trading.market.calendar import FIRST_DAY, today
 from trading.market.market_data import MarketData
 from trading.market.panel import Panel
 from trading.risk.settings import RiskSettings
+from trading.session.intraday import read_intraday
 
 RANKING_SESSIONS = 63
 STALE_SESSIONS = 5
@@ -151,7 +151,7 @@ def _intraday(options: BacktestOptions, universe: Universe, lookback: int) -> Ma
         )
     if universe.top:
         raise ConfigurationError("--universe topN needs daily bars; list the symbols")
-    frame = pd.concat([_read_intraday(file) for file in options.bars], ignore_index=True)
+    frame = pd.concat([read_intraday(file) for file in options.bars], ignore_index=True)
     if universe.symbols is not None:
         frame = frame[frame["symbol"].isin(universe.symbols)]
     feed = BarFeed.from_bars(frame, interval=options.interval)
@@ -167,24 +167,6 @@ def _intraday(options: BacktestOptions, universe: Universe, lookback: int) -> Ma
     words = universe.words(len(data.symbols))
     found = (*_history_warnings(start, lookback), *universe.warnings)
     return Market(feed, start, words, describe_files(options.bars), False, benchmark, found)
-
-
-def _read_intraday(file: Path) -> pd.DataFrame:
-    if not file.is_file():
-        raise DataError(f"there is no file {file}")
-    try:
-        raw = pd.read_parquet(file) if file.suffix == ".parquet" else pd.read_csv(file)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file.name} cannot be read ({error})") from error
-    found = match_columns(raw.columns, file.name)
-    frame = pd.DataFrame({name: raw[column] for name, column in found.items()})
-    try:
-        frame["date"] = pd.to_datetime(frame["date"], format="ISO8601")
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{file.name}: a timestamp cannot be read ({error})") from error
-    if "adjusted_close" not in frame:
-        frame["adjusted_close"] = frame["close"]
-    return frame[list(BAR_COLUMNS)]
 
 
 def _start_row(sessions: np.ndarray, first: date | None, history: int) -> int:
