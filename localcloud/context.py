@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from localcloud.clients import Clients
+from localcloud.faults.injector import Injector
 from localcloud.identity.credentials import Credentials
 from localcloud.mail import AcceptedMail
 from localcloud.processes.spawner import Spawner, Stream
@@ -37,7 +38,8 @@ class CloudContext:
     """The running cloud.
 
     `home` is the folder of its state, `endpoint` its URL (`http://127.0.0.1:PORT`), `repository`
-    the checkout whose functions and containers it runs, `operator` the administrator's keys.
+    the checkout whose functions and containers it runs, `operator` the administrator's keys,
+    `faults` says which calls go wrong.
 
     A hook of `mail_hooks` is called for every accepted mail, inside the open transaction that
     records it in the SQLite file `journal_path`: what it writes there is recorded with the mail or
@@ -60,6 +62,11 @@ class CloudContext:
     _hooks: list[Callable[[], None]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _clients: Clients | None = None
+    faults: Injector = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Follow the fault plan of the home."""
+        self.faults = Injector(self.home)
 
     @property
     def journal_path(self) -> Path:

@@ -10,8 +10,11 @@ from typing import Any
 from moto.core.request import Request
 from werkzeug.wrappers import Response
 
+from localcloud.faults.effects import Effects
+from localcloud.faults.injector import Injector
+from localcloud.faults.plan import FaultPlanError
 from localcloud.identity.call import ApiCall
-from localcloud.identity.denial import RefusedError
+from localcloud.identity.denial import RefusedError, error_response
 from localcloud.identity.guard import Guard
 from localcloud.persistence.definitions import Application
 from localcloud.persistence.keeper import KEPT, Keeper
@@ -44,12 +47,25 @@ class Gateway:
         Decides who may do what.
     keeper
         Writes down what S3, DynamoDB, SES and Secrets Manager have accepted.
+    faults
+        Chooses calls that go wrong.
+    effects
+        What becomes of those.
     """
 
-    def __init__(self, application: Application, guard: Guard, keeper: Keeper) -> None:
+    def __init__(
+        self,
+        application: Application,
+        guard: Guard,
+        keeper: Keeper,
+        faults: Injector,
+        effects: Effects,
+    ) -> None:
         self._application = application
         self._guard = guard
         self._keeper = keeper
+        self._faults = faults
+        self._effects = effects
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
 
     def __call__(self, environ: dict[str, Any], start_response: Answer) -> Iterable[bytes]:
@@ -59,13 +75,28 @@ class Gateway:
         service = "s3"
         try:
             service, signed = self._guard.identify(request)
-            call = self._guard.admit(service, signed, request, body)
+            admitted = self._guard.admit(service, signed, request, body)
         except RefusedError as refused:
             return refused.response(service)(environ, start_response)
-        environ["wsgi.input"] = BytesIO(body)
-        return self._carry_out(call, request, body)(environ, start_response)
+        try:
+            fault = self._faults.strike(admitted.principal, admitted.needs)
+        except FaultPlanError as error:
+            return error_response(service, 500, "FaultPlanError", str(error))(
+                environ, start_response
+            )
+        if fault is None:
+            response = self._carry_out(admitted.call, request, body)
+        else:
+            response = self._effects.suffer(
+                fault,
+                admitted,
+                lambda call: self._carry_out(call, request, call.body),
+            )
+        return response(environ, start_response)
 
     def _carry_out(self, call: ApiCall, request: Request, body: bytes) -> Response:
+        request.environ["wsgi.input"] = BytesIO(body)
+        request.environ["CONTENT_LENGTH"] = str(len(body))
         family = "ses" if call.service == "sesv2" else call.service
         serial = call.service in _SERIAL and call.operation not in _WAITING
         with self._locks[family] if serial else nullcontext():

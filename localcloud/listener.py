@@ -18,6 +18,10 @@ _LOGGER = logging.getLogger("localcloud")
 _WITHOUT_BODY = (204, 304)
 
 
+class ConnectionDroppedError(Exception):
+    """The connection of a request ends without an answer."""
+
+
 class KeepAliveHandler(MotoRequestHandler):
     """Answers the requests of one connection, one after the other."""
 
@@ -36,6 +40,9 @@ class KeepAliveHandler(MotoRequestHandler):
         """Have the application answer one request."""
         try:
             status, headers, body = self._answer()
+        except ConnectionDroppedError:
+            self.close_connection = True
+            return
         except Exception:
             _LOGGER.exception("%s %s failed", self.command, self.path)
             status, headers, body = "500 Internal Server Error", [], b""

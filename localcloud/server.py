@@ -63,6 +63,7 @@ class Cloud:
         """Put the adapters in, bring the data back, and begin to answer."""
         from localcloud import events, lambdas
         from localcloud.dispatcher import Dispatcher
+        from localcloud.faults.effects import Effects
         from localcloud.gateway import Gateway
         from localcloud.patches import install as install_patches
         from localcloud.persistence.keeper import Keeper
@@ -72,7 +73,13 @@ class Cloud:
         keeper = Keeper(self.context)
         keeper.restore(application)
         self.context.on_shutdown(keeper.close)
-        self._server.app = Gateway(application, guard, keeper)
+
+        def end_caller(access_key_id: str, overdue: bool) -> bool:
+            pool = lambdas.service_of(self.context).pool
+            return pool.end(access_key_id, overdue=overdue)
+
+        effects = Effects(end_caller)
+        self._server.app = Gateway(application, guard, keeper, self.context.faults, effects)
         thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
         thread.start()
         self.context.on_shutdown(self._server.shutdown)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from localcloud.events.outbox import Delivery, Outbox, Pending
+from localcloud.faults.injector import Injector
 
 LOGGER = logging.getLogger(__name__)
 WORKERS = 4
@@ -61,10 +62,18 @@ class Dispatcher:
     deliverers
         Who delivers which kind. They run on several threads, and each may see a delivery more
         than once: the cloud can die between the delivery and its record.
+    faults
+        Chooses events that are delivered twice.
     """
 
-    def __init__(self, outbox: Outbox, deliverers: Mapping[str, Deliverer]) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        deliverers: Mapping[str, Deliverer],
+        faults: Injector | None = None,
+    ) -> None:
         self._outbox = outbox
+        self._faults = faults
         self._deliverers = dict(deliverers)
         self._in_flight: set[int] = set()
         self._lock = threading.Lock()
@@ -115,10 +124,20 @@ class Dispatcher:
         if deliverer is None:
             return Dead(f"nothing delivers the kind {pending.delivery.kind!r}")
         try:
+            if self._is_repeated(pending):
+                deliverer(pending)
             return deliverer(pending)
         except Exception as error:
             LOGGER.exception("delivery %d failed", pending.id)
             return Again(f"{type(error).__name__}: {error}")
+
+    def _is_repeated(self, pending: Pending) -> bool:
+        """Tell whether the fault plan has this event delivered twice."""
+        body = pending.delivery.body
+        target = body.get("arn") or body.get("function")
+        if self._faults is None or target is None:
+            return False
+        return self._faults.strike_delivery(body.get("service", "lambda"), target) is not None
 
     def _record(self, pending: Pending, result: Result) -> None:
         match result:

@@ -45,7 +45,7 @@ class EventService:
             TARGET: Targets(context).deliver,
             MAIL: MailEvents(context).deliver,
         }
-        self._dispatcher = Dispatcher(self.outbox, deliverers)
+        self._dispatcher = Dispatcher(self.outbox, deliverers, context.faults)
         self.clockwork = Clockwork(context, self.outbox)
         add_event_destinations()
         route_rules(self.outbox)

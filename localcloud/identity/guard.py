@@ -1,6 +1,7 @@
 """The gate that every call passes: who asks, and whether they may."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from moto.core.request import Request
@@ -21,6 +22,16 @@ from localcloud.identity.signature import Signed, read_signature, verify
 _ALWAYS_ALLOWED = frozenset({"sts:GetCallerIdentity", "sts:GetSessionToken"})
 
 
+@dataclass(frozen=True)
+class Admitted:
+    """A permitted call: who makes it, with which key, and the permissions that it needed."""
+
+    call: ApiCall
+    principal: str
+    access_key_id: str
+    needs: tuple[Requirement, ...]
+
+
 class Guard:
     """Authenticates and authorises calls, and issues the credentials of roles."""
 
@@ -37,7 +48,7 @@ class Guard:
             raise RefusedError("unsigned", "the request is not signed with AWS Signature Version 4")
         return service_of(signed.scope, request.path), signed
 
-    def admit(self, service: str, signed: Signed, request: Request, body: bytes) -> ApiCall:
+    def admit(self, service: str, signed: Signed, request: Request, body: bytes) -> Admitted:
         """Return the call of an authentic and permitted request; raises `RefusedError`."""
         principal = self._authenticate(signed, request, body)
         call = read_call(service, request, body)
@@ -45,11 +56,12 @@ class Guard:
             raise RefusedError(
                 "operation", f"{service} has no operation for {request.method} {request.path}"
             )
-        for requirement in requirements(call, self._place):
+        needs = tuple(requirements(call, self._place))
+        for requirement in needs:
             self._require(principal, requirement)
         if call.service == "sts" and call.operation == "AssumeRole":
             self._require_trust(str(call.parameters.get("RoleArn")), "AWS", principal)
-        return call
+        return Admitted(call, principal.arn, signed.scope.access_key_id, needs)
 
     def assume(self, role_arn: str, session_name: str, *, service: str | None) -> Credentials:
         """Return temporary credentials; `service` (`lambda.amazonaws.com`) must be trusted."""

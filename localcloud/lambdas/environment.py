@@ -71,6 +71,8 @@ class Blueprint:
         Takes the environment's log events to CloudWatch Logs.
     expires
         When its credentials end, Unix seconds.
+    access_key_id
+        The key that its process calls with.
     """
 
     function: Function
@@ -79,6 +81,7 @@ class Blueprint:
     log_path: Path
     ship: Callable[[list[LogEvent]], None]
     expires: float
+    access_key_id: str
 
 
 @dataclass
@@ -87,6 +90,7 @@ class _State:
 
     ready: bool = False
     closed: bool = False
+    overdue: bool = False
     exit_status: int | None = None
     initialisation_error: bytes | None = None
     waiting: Invocation | None = None
@@ -111,6 +115,7 @@ class ExecutionEnvironment:
     def __init__(self, blueprint: Blueprint, launcher: Launcher) -> None:
         self.function = blueprint.function
         self.expires = blueprint.expires
+        self.access_key_id = blueprint.access_key_id
         self.idle_since = time.monotonic()
         self._state = _State()
         self._started = time.monotonic()
@@ -168,6 +173,12 @@ class ExecutionEnvironment:
             self._state.changed.notify_all()
         self._process.kill()
         self._api.close()
+
+    def run_out_of_time(self) -> None:
+        """End the current invocation as if its time limit had come."""
+        with self._state.changed:
+            self._state.overdue = True
+            self._state.changed.notify_all()
 
     # What the Runtime API asks for, on its threads.
 
@@ -260,9 +271,10 @@ class ExecutionEnvironment:
             left = deadline - time.monotonic()
             with state.changed:
                 state.changed.wait_for(
-                    lambda: invocation.outcome is not None or self._gone,
+                    lambda: invocation.outcome is not None or state.overdue or self._gone,
                     timeout=max(0.0, min(left, MEMORY_CHECK_SECONDS)),
                 )
+                left = 0.0 if state.overdue else left
                 settled, status = invocation.outcome, state.exit_status
                 closed = state.closed
             outcome = self._failure(invocation, status, closed, left, settled is not None)

@@ -113,6 +113,21 @@ class EnvironmentPool:
         if not keep:
             environment.close()
 
+    def end(self, access_key_id: str, *, overdue: bool) -> bool:
+        """End the busy environment that calls with a key; tell whether there is one.
+
+        It ends as if its time limit had come when `overdue`, else as if its process had died.
+        """
+        with self._changed:
+            found = next((one for one in self._busy if one.access_key_id == access_key_id), None)
+        if found is None:
+            return False
+        if overdue:
+            found.run_out_of_time()
+        else:
+            found.close()
+        return True
+
     def live(self) -> int:
         """Return how many environments there are, busy, idle or starting."""
         with self._changed:

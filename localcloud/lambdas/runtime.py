@@ -42,7 +42,7 @@ class LambdaRuntime:
     ) -> None:
         self._context = context
         self._launcher = launcher
-        self._task_root = task_root or context.repository
+        self._given_root = task_root
         self._shipper = LogShipper(context)
         self._logs = context.log_directory / "lambda"
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -73,6 +73,10 @@ class LambdaRuntime:
                 continue  # It died while it lay idle, so the event never reached the handler.
             return outcome
 
+    @property
+    def _task_root(self) -> Path:
+        return self._given_root or self._context.repository
+
     def close(self) -> None:
         """End every environment and ship the last logs."""
         self.pool.close()
@@ -100,5 +104,6 @@ class LambdaRuntime:
             log_path=self._logs / f"{function.name}.log",
             ship=lambda events: self._shipper.ship(stream, events),
             expires=expires,
+            access_key_id=credentials.access_key_id,
         )
         return ExecutionEnvironment(blueprint, self._launcher)

@@ -1,7 +1,6 @@
 """Run training jobs: fetch, train, upload, at most one a core at a time.
 
-A job on Spot capacity can be interrupted, as a fault to test against: when a file of the job's name
-appears in `DIR/interruptions/`, the file is taken away and the job loses its instance once. As on
+A job on Spot capacity loses its instance when the fault plan says so (`localcloud.faults`). As on
 SageMaker it gets SIGTERM, its checkpoints are kept, and it starts again on a new instance.
 """
 
@@ -29,7 +28,6 @@ from localcloud.training.workspace import Workspace
 _LOGGER = logging.getLogger("localcloud")
 SERVICE = "sagemaker.amazonaws.com"
 STOP_GRACE_SECONDS = 120.0
-INTERRUPTIONS = "interruptions"
 _INTERRUPTED = "Interrupted"
 CHECKPOINT_SECONDS = 10.0
 _POLL_SECONDS = 0.2
@@ -194,7 +192,8 @@ class _Job:
         self, child: subprocess.Popen[bytes], checkpoints: CheckpointSync | None
     ) -> str | None:
         limit = (self._job.stopping_condition or {}).get("MaxRuntimeInSeconds", 86400)
-        deadline = time.monotonic() + float(limit)
+        began = time.monotonic()
+        deadline = began + float(limit)
         next_push = time.monotonic() + CHECKPOINT_SECONDS
         ending: str | None = None
         killed_at = float("inf")
@@ -204,7 +203,7 @@ class _Job:
                 return ending
             now = time.monotonic()
             if ending is None:
-                ending = self._ending(now > deadline)
+                ending = self._ending(now - began, overdue=now > deadline)
                 if ending is not None:
                     killed_at = now + self._grace
                     with suppress(ProcessLookupError):
@@ -215,23 +214,20 @@ class _Job:
                 checkpoints.push()
                 next_push = time.monotonic() + CHECKPOINT_SECONDS
 
-    def _ending(self, overdue: bool) -> str | None:
+    def _ending(self, seconds: float, *, overdue: bool) -> str | None:
         if self._record.stop_requested.is_set():
             self._record.move("Stopping")
             return "Stopped"
         if overdue:
             return "MaxRuntimeExceeded"
-        return _INTERRUPTED if self._is_interrupted() else None
+        return _INTERRUPTED if self._is_interrupted(seconds) else None
 
-    def _is_interrupted(self) -> bool:
-        """Take an interruption of the job's Spot capacity, once."""
-        if not self._job.enable_managed_spot_training:
-            return False
-        asked = self._context.home / INTERRUPTIONS / self._record.name
-        if not asked.exists():
-            return False
-        asked.unlink(missing_ok=True)
-        return True
+    def _is_interrupted(self, seconds: float) -> bool:
+        """Tell whether the job's Spot capacity is taken away, `seconds` into its training."""
+        job = self._job
+        return bool(job.enable_managed_spot_training) and self._context.faults.interrupts(
+            job.arn, job.role_arn, seconds
+        )
 
     def _environment(self, credentials: Credentials, workspace: Workspace) -> dict[str, str]:
         repository = self._context.repository

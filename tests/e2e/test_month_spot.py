@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from trading_home import FEBRUARY, TradingHome, finished
 
+from localcloud.faults import Fault, FaultPlan, Kind, struck, write_plan
 from trading.agents import job
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
@@ -31,13 +32,13 @@ def test_an_interrupted_month_gives_the_weights_of_an_uninterrupted_one(home: Tr
     command = home.start_month(FEBRUARY, *options)
     log = home.cloud_home / "logs" / "training" / f"{JOB}.log"
     await_text(log, '"stage": "fold-0"')
-    (home.cloud_home / "interruptions").mkdir(exist_ok=True)
-    (home.cloud_home / "interruptions" / JOB).touch()
+    lost = Fault(Kind.SPOT_INTERRUPTION, resource=f"*/{JOB}", seconds=0.0)
+    write_plan(home.cloud_home, FaultPlan((lost,)))
     month = finished(command, LONGEST_MONTH)
     assert month.code == 0, month.errors
     told = month.json
     assert told["status"] == "SUCCEEDED"
-    assert not (home.cloud_home / "interruptions" / JOB).exists()
+    assert [one["kind"] for one in struck(home.cloud_home)] == ["spot_interruption"]
     assert log.read_text().count('"event": "training"') == 2
     with home.cloud() as cloud:
         s3 = cloud.client("s3")

@@ -16,6 +16,7 @@ from whole_cloud import allow, make_role, whole_cloud
 
 from localcloud.context import ACCOUNT, REGION, CloudContext
 from localcloud.errors import CloudError
+from localcloud.faults import Fault, FaultPlan, Kind, clear_plan, struck, write_plan
 from localcloud.training.image import entry_point, repository_of
 from localcloud.training.transfer import archive, split_uri
 
@@ -163,7 +164,15 @@ def test_a_job_sees_the_contract_and_leaves_its_model(cloud: CloudContext) -> No
     text = "arguments ['train'] channels ['training']"
     assert [one["message"] for one in events] == [text]
     assert (cloud.log_directory / "training" / "whole.log").read_text() == text + "\n"
-    assert not (cloud.home / "training" / "whole").exists()
+    await_absence(cloud.home / "training" / "whole")
+
+
+def await_absence(path: Path) -> None:
+    """Wait until a path is gone: a job is completed before its folder is removed."""
+    deadline = time.monotonic() + 60
+    while path.exists():
+        assert time.monotonic() < deadline, f"{path} is still there"
+        time.sleep(0.05)
 
 
 def test_the_archive_depends_on_names_and_contents_only(tmp_path: Path) -> None:
@@ -201,9 +210,11 @@ def test_an_interrupted_spot_job_starts_again_from_its_checkpoints(cloud: CloudC
         )
         cloud.client("sagemaker").create_training_job(**asked)
         await_line(cloud.log_directory / "training" / f"{name}.log", "waiting")
-        (cloud.home / "interruptions").mkdir(exist_ok=True)
-        (cloud.home / "interruptions" / name).touch()
-    found = await_job(cloud, "spot")
+        lost = Fault(Kind.SPOT_INTERRUPTION, resource=f"*/{name}", seconds=0.0)
+        write_plan(cloud.home, FaultPlan((lost,)))
+        if spot:
+            found = await_job(cloud, name)
+            assert [one["resource"].rpartition("/")[2] for one in struck(cloud.home)] == [name]
     assert found["TrainingJobStatus"] == "Completed"
     assert [one["Status"] for one in found["SecondaryStatusTransitions"]] == [
         *("Starting", "Downloading", "Training", "Interrupted"),
@@ -211,9 +222,10 @@ def test_an_interrupted_spot_job_starts_again_from_its_checkpoints(cloud: CloudC
     ]
     _, seen = model_of(cloud, "spot")
     assert seen["checkpoints"] == ["step-0"]
-    assert not (cloud.home / "interruptions" / "spot").exists()
     # A job that does not run on Spot capacity keeps its instance.
-    assert (cloud.home / "interruptions" / "on-demand").exists()
+    time.sleep(1.0)
+    assert struck(cloud.home) == []
+    clear_plan(cloud.home)
     cloud.client("sagemaker").stop_training_job(TrainingJobName="on-demand")
     assert await_job(cloud, "on-demand")["TrainingJobStatus"] == "Stopped"
 
