@@ -1,5 +1,6 @@
 import pytest
-from stack_recorder import Recording, record
+
+from stackcheck.recording import STACKS, Recording, record
 
 
 @pytest.fixture(scope="session")
@@ -12,3 +13,12 @@ def dev() -> Recording:
 def prod() -> Recording:
     """What the program registers for production."""
     return record("prod")
+
+
+@pytest.fixture(params=STACKS, scope="session")
+def recording(request: pytest.FixtureRequest) -> Recording:
+    """What the program registers, for each environment."""
+    if request.param in {"dev", "prod"}:
+        found: Recording = request.getfixturevalue(request.param)
+        return found
+    return record(request.param)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from policy_linter import findings
-from stack_recorder import ROOT, Recorded, Recording
 
 import localcloud.deployer.resources  # noqa: F401  registers the handlers
 from localcloud.deployer.handler import known_types
 from localcloud.deployer.inert import INERT
+from stackcheck.recording import ROOT, Recorded, Recording
 from stacks.configuration import RETENTION_DAYS
 from stacks.functions_catalogue import FUNCTIONS
 from stacks.policies import WILDCARD_REASONS
