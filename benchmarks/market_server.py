@@ -25,16 +25,30 @@ def grouped_answer(bars: pd.DataFrame) -> bytes:
     return json.dumps({"results": rows, "status": "OK", **head}).encode()
 
 
+def tickers_answer(bars: pd.DataFrame) -> bytes:
+    """Return the service's list of the symbols of some bars."""
+    rows = [
+        {"ticker": symbol, "active": True, "share_class_figi": f"BBG{n:09d}"}
+        for n, symbol in enumerate(bars["symbol"].unique())
+    ]
+    return json.dumps({"results": rows, "status": "OK"}).encode()
+
+
 @contextmanager
 def market_server(bars: pd.DataFrame) -> Iterator[str]:
     """Serve one session of bars while it is entered; yields the base URL."""
-    grouped, empty = grouped_answer(bars), b'{"status": "OK", "results": []}'
+    empty = b'{"status": "OK", "results": []}'
+    answers = {
+        "/v2/aggs/grouped": grouped_answer(bars),
+        "/v3/reference/tickers": tickers_answer(bars),
+    }
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            body = grouped if self.path.startswith("/v2/aggs/grouped") else empty
+            found = (body for start, body in answers.items() if self.path.startswith(start))
+            body = next(found, empty)
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

@@ -206,7 +206,7 @@ def test_shares_are_followed_through_renames_from_the_day_they_bear_them(lake: L
     early = lake.panel(before=date(2024, 1, 3))
     assert early.symbols == ("S000", "S001")
     assert lake.symbols(before=date(2024, 1, 3)).listings == (
-        Listing("S000", date(2020, 1, 2), date(2024, 1, 2), "share-0"),
+        Listing("S000", date(2020, 1, 2), None, "share-0"),
     )
     with pytest.raises(DataError, match="later than 2023-01-02"):
         lake.ingest_symbols(SymbolMap(), told=date(2023, 1, 2))

@@ -148,16 +148,17 @@ class Lake:
         return {date.fromisoformat(day): held[day] for day in sorted(held)}
 
     def field(
-        self, name: str, *, before: date, start: date | None = None
+        self, name: str, *, before: date, start: date | None = None, as_of: date | None = None
     ) -> tuple[SessionArray, tuple[str, ...], FloatArray]:
         """Return one field of `panel`, such as `close`: sessions, symbols and `(T, N)` values.
 
-        The other fields are not decoded, which makes it several times faster. Raises `DataError`
-        when there is no bar in that time, or no such field.
+        It is as known on the morning of `as_of`, by default of `before`. The other fields are not
+        decoded, which makes it several times faster. Raises `DataError` when there is no bar in
+        that time, or no such field.
         """
         if name not in FIELDS:
             raise DataError(f"bars have no field {name!r}; choose one of {', '.join(FIELDS)}")
-        parts = self._serving.parts(self._catalog()[0], before, start, (name,))
+        parts = self._serving.parts(self._catalog()[0], before, start, (name,), as_of=as_of)
         sessions, symbols, grids = to_grids(parts, (name,))
         return sessions, symbols, grids[name]
 

@@ -53,15 +53,17 @@ def plan_of_three_years(
 
 def test_a_market_by_session_takes_a_request_a_session_and_pages_of_actions() -> None:
     costs = call_costs("polygon", Work(SESSIONS, None, TODAY))
-    assert [cost.calls for cost in costs] == [753, 1, 45]
-    assert [cost.exact for cost in costs] == [True, False, False]
+    assert [cost.calls for cost in costs] == [753, 24, 1, 45]
+    assert [cost.exact for cost in costs] == [True, False, False, False]
     assert all("pages of 1,000" in cost.what for cost in costs[1:])
 
 
 def test_few_symbols_of_polygon_are_asked_symbol_by_symbol() -> None:
     by_symbol = call_costs("polygon", Work(SESSIONS, 300, TODAY))
     assert by_symbol[0].calls == 300
-    assert [cost.calls for cost in by_symbol[1:]] == [1, 45]
+    assert [cost.calls for cost in by_symbol[1:]] == [24, 1, 45]
+    few = call_costs("polygon", Work(SESSIONS, 3, TODAY))
+    assert [cost.calls for cost in few] == [3, 1, 45]
     by_session = call_costs("polygon", Work(SESSIONS[:300], 300, TODAY))
     assert by_session[0].calls == 300
     assert "session" in by_session[0].what

@@ -84,9 +84,20 @@ class Market:
         # new shares per old one, on a middle session, for the first symbols
         self.splits = {n: (len(self.sessions) // 2, 4.0) for n in range(splits)}
         self._column = {symbol: n for n, symbol in enumerate(self.symbols)}
+        # new symbols, by symbol of the beginning, and the session on which they begin
+        self.renames: dict[str, tuple[str, int]] = {}
+        self.figis = {n: f"BBG001{n:06d}" for n in range(len(self.symbols))}
 
     def column(self, symbol: str) -> int | None:
+        for old, (new, _) in self.renames.items():
+            if symbol == new:
+                return self._column[old]
         return self._column.get(symbol)
+
+    def symbol(self, n: int, t: int) -> str:
+        """Return the symbol that a share bears on a session."""
+        new, begins = self.renames.get(self.symbols[n], ("", len(self.sessions)))
+        return new if t >= begins else self.symbols[n]
 
     def rows(self, start: date, end: date) -> list[int]:
         inside = (self.sessions >= np.datetime64(start)) & (self.sessions <= np.datetime64(end))
@@ -249,7 +260,7 @@ class Services:
             if fault == "partial":
                 chosen = [n for n in chosen if self.random.random() < 0.6]
             results = [
-                self._aggregate(self.market.symbols[n], told)
+                self._aggregate(self.market.symbol(n, rows[0]), told)
                 for n in chosen
                 for told in self._bars(n, rows, "" if fault == "partial" else fault)
             ]
@@ -270,7 +281,7 @@ class Services:
                 "status": "OK",
                 "results": [
                     {
-                        "ticker": self.market.symbols[n],
+                        "ticker": self.market.symbol(n, t),
                         "execution_date": str(self.market.day(t)),
                         "split_from": 1,
                         "split_to": ratio,
@@ -278,11 +289,32 @@ class Services:
                     for n, (t, ratio) in splits
                 ],
             }, 200
+        elif path == "/v3/reference/tickers":
+            return self._tickers(date.fromisoformat(query["date"]), fault), 200
         elif path.startswith("/v3/reference/dividends"):
             return {"status": "OK", "results": []}, 200
         else:
             return {"status": "NOT_FOUND", "error": f"no such path {path}"}, 404
         return self._counted(results), 200
+
+    def _tickers(self, day: date, fault: str) -> dict[str, Any]:
+        t = max(0, int(np.searchsorted(self.market.sessions, np.datetime64(day), "right")) - 1)
+        lines = [] if fault == "empty answer" else range(len(self.market.symbols))
+        if fault == "partial":
+            lines = [n for n in lines if self.random.random() < 0.6]
+        return {
+            "status": "OK",
+            "results": [
+                {
+                    "ticker": self.market.symbol(n, t),
+                    "name": f"Company {n}",
+                    "type": "CS",
+                    "active": True,
+                    "share_class_figi": self.market.figis[n],
+                }
+                for n in lines
+            ],
+        }
 
     def _counted(self, results: list[Any]) -> dict[str, Any]:
         count = len(results)

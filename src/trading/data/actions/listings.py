@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -47,14 +47,22 @@ def decode_symbols(body: bytes, key: str) -> SymbolMap:
 def rename_actions(
     told: tuple[ToldAction, ...], symbols: SymbolMap, as_of: date
 ) -> tuple[ToldAction, ...]:
-    """Return the actions under the symbols of `as_of`; each bears the symbol of its ex-date."""
+    """Return the actions under the symbols of `as_of`; each bears the symbol of its ex-date.
+
+    One of the day of a rename may also bear the symbol of the eve, where nobody took that over.
+    """
     spells: dict[str, list[tuple[Listing, str]]] = {}
     for listing, name in symbols.renamed(as_of):
         spells.setdefault(listing.symbol, []).append((listing, name))
     renamed = []
     for row in told:
+        day = row.action.ex_date
         for listing, name in spells.get(row.action.symbol, ()):
-            if listing.covers(row.action.ex_date):
+            if listing.covers(day) or (
+                listing.last == day - timedelta(days=1)
+                and symbols.share(listing.symbol, day) is None
+                and symbols.symbol(listing.share, day) is not None
+            ):
                 row = replace(row, action=replace(row.action, symbol=name))
                 break
         renamed.append(row)

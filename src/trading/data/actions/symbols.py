@@ -7,7 +7,7 @@ does not run on into the company that took the symbol over.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -77,14 +77,44 @@ class SymbolMap:
         spells = self._by_share.get(share, ())
         return next((spell.symbol for spell in spells if spell.covers(day)), None)
 
+    def names(self, symbol: str, first: date, last: date) -> tuple[str, ...]:
+        """Return the symbols that a share bears from `first` to `last`, both included, sorted.
+
+        The share is the one that bears `symbol` at the end, or bore it last; where the symbol
+        changed hands in that time, the share before is meant, too. None for an unknown symbol.
+        """
+        spells = [x for x in self._by_symbol.get(symbol, ()) if x.first <= last]
+        if not spells:
+            return ()
+        shares = {spells[-1].share}
+        if len(spells) > 1 and spells[-1].first >= first:
+            shares.add(spells[-2].share)
+        borne = {
+            x.symbol
+            for share in shares
+            for x in self._by_share[share]
+            if x.first <= last and (x.last is None or x.last >= first)
+        }
+        return tuple(sorted(borne or {symbol}))
+
+    def goes_by_another(self, symbol: str, day: date) -> bool:
+        """Tell whether the share of `symbol` bore another symbol on `day`, and nobody bore this."""
+        spells = self._by_symbol.get(symbol, ())
+        if not spells or any(spell.covers(day) for spell in spells):
+            return False
+        before = [spell for spell in spells if spell.first <= day]
+        spell = before[-1] if before else spells[0]
+        return self.symbol(spell.share, day) is not None
+
     def known(self, before: date) -> "SymbolMap":
         """Return what was known on the morning of `before`: no listing that begins then or later.
 
-        One that ends then or later had not ended.
+        One that ends on its eve or later had not ended: an end is seen on the day after it.
         """
+        eve = before - timedelta(days=1) if before > date.min else before
         return SymbolMap(
             tuple(
-                listing if listing.last and listing.last < before else replace(listing, last=None)
+                listing if listing.last and listing.last < eve else replace(listing, last=None)
                 for listing in self.listings
                 if listing.first < before
             )

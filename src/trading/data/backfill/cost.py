@@ -6,12 +6,16 @@ from math import ceil
 from typing import Final
 
 from trading.config import ProviderName
+from trading.data.intake.symbols import LEAST_SYMBOLS
 
 # Dividends and splits of US listings a year, from above: 14,813 and 197 were observed in 2016
 # (`corporate_actions_observed_2015_2017_pystock.csv`, 3,899 symbols).
 DIVIDENDS_A_YEAR: Final = 15_000
 SPLITS_A_YEAR: Final = 200
 DAYS_A_YEAR: Final = 365.25
+# Lines of the list of tickers of a day, from above, and how many such lists a run asks at most.
+TICKERS: Final = 12_000
+TICKER_LISTS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,9 @@ def call_costs(provider: ProviderName, work: Work) -> tuple[CallCost, ...]:
     """Return the requests that `work` takes of `provider`, by kind; none for no session.
 
     Polygon answers a session of the whole market at once, or a symbol's whole history when fewer
-    symbols than sessions are asked; its splits and dividends are pages of 1,000 besides. The other
-    services answer a symbol's whole history in one request, with its splits and dividends.
+    symbols than sessions are asked; its splits and dividends are pages of 1,000 besides, and so
+    are its tickers, which are asked where a market is, not a few symbols. The other services
+    answer a symbol's whole history in one request, with its splits and dividends.
     """
     if not work.sessions or work.symbols == 0:
         return ()
@@ -71,8 +76,11 @@ def call_costs(provider: ProviderName, work: Work) -> tuple[CallCost, ...]:
         _pages(first, work.today, SPLITS_A_YEAR),
         _pages(first, last, DIVIDENDS_A_YEAR),
     )
+    tickers = TICKER_LISTS * ceil(TICKERS / 1_000)
+    listed = (CallCost(provider, "tickers, pages of 1,000", tickers, exact=False),)
     return (
         bars,
+        *(listed if work.symbols is None or work.symbols >= LEAST_SYMBOLS else ()),
         CallCost(provider, "splits, pages of 1,000", splits, exact=False),
         CallCost(provider, "dividends, pages of 1,000", dividends, exact=False),
     )

@@ -45,6 +45,10 @@ class Asking(Protocol):
     def through(self) -> date:
         """The last session that is over."""
 
+    @property
+    def given_up(self) -> tuple[str, ...]:
+        """The symbols that shares gave up for another one since the sessions before."""
+
     def tell(self, stage: str, done: int, total: int) -> None:
         """Report the progress."""
 
@@ -142,7 +146,9 @@ class Chain:
         self._opened = (first, last)
         self._parts = []
         self._kept = [self._keeping(provider, first, last) for provider in run.providers]
-        self._source = FallbackProvider(self._kept, run.settings, clock=run.clock)
+        self._source = FallbackProvider(
+            self._kept, run.settings, renamed=run.given_up, clock=run.clock
+        )
 
     def _keeping(self, provider: DataProvider, first: date, last: date) -> KeptAnswers:
         run = self._run

@@ -111,6 +111,10 @@ class Intake:
             )
             finish_chosen(place)
             todo = sessions_to_do(self._store, days, wanted, self._settings, now=self._clock.now())
+            if await run.follow_shares(todo):
+                todo = sessions_to_do(
+                    self._store, days, run.symbols, self._settings, now=self._clock.now()
+                )
             await run.work(todo)
             return run.result(todo)
         finally:

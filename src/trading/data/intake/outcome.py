@@ -109,12 +109,14 @@ class IntakeResult:
     alerts : sentences that the operator has to read, of the run as a whole
     calls : what each provider was asked
     source : name of the primary provider
+    symbols : which shares bear other symbols now, and why that could not be asked; sentences
     """
 
     outcomes: tuple[SessionOutcome, ...]
     alerts: tuple[str, ...]
     calls: Mapping[str, CallCount]
     source: str
+    symbols: tuple[str, ...] = ()
 
     @property
     def left(self) -> tuple[date, ...]:
@@ -138,7 +140,7 @@ class IntakeResult:
     def told(self) -> tuple[str, ...]:
         """Return every alert of the run and of its sessions, each once."""
         of_sessions = [alert for outcome in self.outcomes for alert in outcome.alerts]
-        return tuple(dict.fromkeys([*self.alerts, *of_sessions]))
+        return tuple(dict.fromkeys([*self.symbols, *self.alerts, *of_sessions]))
 
 
 def gap_to_dict(gap: MissingBars) -> dict[str, Any]:

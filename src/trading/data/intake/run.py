@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from trading.config import Settings
+from trading.data.actions.symbols import SymbolMap
 from trading.data.intake.chain import Chain, open_chain
 from trading.data.intake.commit import Place, commit_session
 from trading.data.intake.judged import JudgedSession, judge_sessions
@@ -22,6 +23,13 @@ from trading.data.intake.outcome import (
 from trading.data.intake.pulse import IntakeStopped, Pulse
 from trading.data.intake.record import SessionRecord
 from trading.data.intake.splits import settle_splits
+from trading.data.intake.symbols import (
+    FollowedShares,
+    follow_shares,
+    settle_shares,
+    wanted_names,
+    without_other_names,
+)
 from trading.data.intake.todo import ToDo
 from trading.data.lake import Lake
 from trading.data.providers.base import DataProvider, FetchResult, MissingBars
@@ -78,6 +86,8 @@ class IntakeRun:
     _outcomes: dict[date, SessionOutcome] = field(default_factory=dict)
     _alerts: list[str] = field(default_factory=list)
     _records: Mapping[date, SessionRecord] = field(default_factory=dict)
+    _followed: FollowedShares = field(default_factory=lambda: FollowedShares(SymbolMap()))
+    _renamed: tuple[str, ...] = ()
     _total: int = 0
 
     @property
@@ -108,6 +118,29 @@ class IntakeRun:
         last: date = finished_sessions(since, now.date(), exchange, now)[-1].astype(object)
         return last
 
+    @property
+    def given_up(self) -> tuple[str, ...]:
+        """The symbols that shares gave up for another one since the sessions before."""
+        return tuple(change.before for change in self._followed.changes if change.before)
+
+    async def follow_shares(self, todo: ToDo) -> bool:
+        """Ask which symbols shares bear on new sessions; tell whether others are wanted now."""
+        if self.simulated:
+            return False
+        self._followed = await follow_shares(
+            self.providers,
+            self.lake,
+            todo.new,
+            self.symbols,
+            through=self.through,
+            pulse=self.pulse,
+        )
+        before = self.symbols
+        if todo.ask:
+            known = self._followed.symbols
+            self.symbols = wanted_names(self.symbols, known, todo.ask[0], todo.ask[-1])
+        return self.symbols != before
+
     async def work(self, todo: ToDo) -> None:
         """Ask and store what there is to do; what time does not allow is left."""
         self._total = len(todo.ask)
@@ -124,6 +157,7 @@ class IntakeRun:
             for day in todo.ask:
                 left = SessionOutcome(day, SessionStatus.LEFT, reasons=reason)
                 self._outcomes.setdefault(day, left)
+        self._renamed = settle_shares(self._followed, self.lake, self.symbols, through=self.through)
         unfinished = (SessionStatus.LEFT, SessionStatus.FAILED)
         days = [*todo.ask, *todo.held]
         if days and not any(o.status in unfinished for o in self._outcomes.values()):
@@ -147,6 +181,7 @@ class IntakeRun:
             tuple(dict.fromkeys(self._alerts)),
             {p.name: p.client.calls for p in self._network()},
             self.providers[0].name,
+            (*self._followed.told, *self._renamed),
         )
 
     async def _group(
@@ -184,6 +219,7 @@ class IntakeRun:
                 chain.stopped = str(error)
             self._nothing(block, str(error), may_pass=chain.stopped is None)
             return False
+        answer = without_other_names(answer, self._followed.symbols, block.sessions)
         wanted = _wanted(answer, block)
         doubts: tuple[str, ...] = ()
         if not self.simulated:

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from trading.data.actions.symbols import SymbolMap
 from trading.data.intake.chain import Chain
 from trading.data.lake import Lake
 from trading.errors import DataError
@@ -34,13 +35,21 @@ async def settle_splits(
         return ()
     ahead = {split.symbol for split in splits if before < split.ex_date <= sessions[0]}
     after = before + timedelta(days=1)
-    held = lake.bars(sorted(ahead), before=after, start=before) if ahead else empty_bars()
+    # Renamed on the same day, a share is asked under the symbol of the session.
+    known, as_of = lake.symbols(), sessions[0] + timedelta(days=1)
+    if not chain.by_symbol:
+        ahead, as_of = {_borne(known, symbol, sessions[0], before) for symbol in ahead}, after
+    held = empty_bars()
+    if ahead:
+        held = lake.bars(sorted(ahead), before=after, start=before, as_of=as_of)
     doubtful = sorted(str(symbol) for symbol in held["symbol"].unique())
     if not doubtful:
         return ()
     try:
         anew = await chain.again(doubtful, before)
-        lake.ingest(anew, simulated=False, adjusted_through=through)
+        lake.ingest(
+            anew, simulated=False, adjusted_through=through, present_symbols=chain.by_symbol
+        )
         lost = sorted({gap.symbol for gap in anew.missing})
         why = anew.missing[0].reason if lost else ""
     except DataError as error:
@@ -50,6 +59,12 @@ async def settle_splits(
         f"again ({why}); it may stand on the old scale: fetch it again"
         for symbol in lost
     )
+
+
+def _borne(known: SymbolMap, symbol: str, day: date, before: date) -> str:
+    """Return the symbol that the share of `symbol` on `day` bore on the day `before`."""
+    share = known.share(symbol, day)
+    return (known.symbol(share, before) if share else None) or symbol
 
 
 def _session_before(lake: Lake, session: date) -> date | None:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 
 from trading.config import Settings
+from trading.data.actions.symbols import Listing
 from trading.data.intake.record import SessionRecord, read_records
 from trading.data.lake import Lake
 from trading.data.providers.vendor_bars import finished_sessions
@@ -78,7 +79,8 @@ def sessions_to_do(
     asked = [day for day in wanted if day in sessions]
     held = [day for day in asked if day in served]
     records = read_records(store, asked)
-    partial = {} if symbols is None else _lacking(lake, held, symbols, records)
+    names_of = now.date() + timedelta(days=1)
+    partial = {} if symbols is None else _lacking(lake, held, symbols, records, names_of)
     return ToDo(
         new=tuple(day for day in asked if day in over and day not in served),
         partial=partial,
@@ -94,14 +96,22 @@ def _lacking(
     held: Sequence[date],
     symbols: Sequence[str],
     records: Mapping[date, SessionRecord],
+    names_of: date,
 ) -> dict[date, tuple[str, ...]]:
-    """Return the symbols that each session lacks and that are worth asking for."""
+    """Return the symbols that each session lacks and that are worth asking for.
+
+    Shares go by the symbols of the morning of `names_of`, and by that of the session.
+    """
     if not held or not symbols:
         return {}
     try:
-        days, names, close = lake.field("close", before=held[-1] + timedelta(days=1), start=held[0])
+        days, names, close = lake.field(
+            "close", before=held[-1] + timedelta(days=1), start=held[0], as_of=names_of
+        )
     except DataError:
         return {}
+    known = lake.symbols(before=names_of)
+    renamed = known.renamed(names_of - timedelta(days=1))
     column = {name: n for n, name in enumerate(names)}
     unique = tuple(dict.fromkeys(symbols))
     place = np.array([column.get(symbol, -1) for symbol in unique])
@@ -109,16 +119,28 @@ def _lacking(
     found: dict[date, tuple[str, ...]] = {}
     row_of = {day.astype(object): t for t, day in enumerate(days)}
     for day in held:
-        present = ~np.isnan(close[row_of[day]])
-        lacks = ~np.where(place >= 0, present[np.maximum(place, 0)], False)
+        # The last entry stands for symbols without a column.
+        present = np.append(~np.isnan(close[row_of[day]]), False)
+        lacks = ~present[place]
         if not lacks.any():
             continue
         record = records.get(day)
         settled = () if record is None or day in recent else _settled(record)
-        names_lacking = {unique[n] for n in np.flatnonzero(lacks)} - set(settled)
+        names_lacking = {
+            symbol
+            for symbol in (unique[n] for n in np.flatnonzero(lacks))
+            if symbol not in settled
+            and not known.goes_by_another(symbol, day)
+            and not present[column.get(_served_as(symbol, day, renamed), -1)]
+        }
         if names_lacking:
             found[day] = tuple(symbol for symbol in unique if symbol in names_lacking)
     return found
+
+
+def _served_as(symbol: str, day: date, renamed: Sequence[tuple[Listing, str]]) -> str:
+    """Return the name under which the bar of `symbol` on `day` is served."""
+    return next((name for x, name in renamed if x.symbol == symbol and x.covers(day)), symbol)
 
 
 def _settled(record: SessionRecord) -> set[str]:

@@ -1,6 +1,6 @@
 """Several providers as one: what the first leaves out is asked from the next, bar by bar."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from hashlib import sha256
@@ -85,6 +85,8 @@ class FallbackProvider:
     settings : `data.providers.tolerance` and `.cross_checks`, `data.exchange`
     expected : symbols that are asked when `fetch` is asked for every one: the universe. Without
         them the market is what the first provider that can list it says
+    renamed : symbols that were given up in that time: a split or dividend of the day may still be
+        told under them
     clock : stands in for the machine's in tests
     """
 
@@ -94,6 +96,7 @@ class FallbackProvider:
         settings: Settings,
         *,
         expected: Sequence[str] | None = None,
+        renamed: Collection[str] = (),
         clock: Clock | None = None,
     ) -> None:
         names = [provider.name for provider in providers]
@@ -111,6 +114,7 @@ class FallbackProvider:
         self._providers = tuple(providers)
         self._settings = settings
         self._expected = None if expected is None else tuple(dict.fromkeys(expected))
+        self._renamed = tuple(renamed)
         self._clock: Clock = clock or LoopClock()
 
     def last_session(self) -> date | None:
@@ -191,7 +195,8 @@ class FallbackProvider:
         for provider in self._providers:
             if not isinstance(provider, TellsActions) or provider.name not in board.sources:
                 continue
-            spelling = {to_polygon(symbol): symbol for symbol in board.symbols}
+            wanted = (*self._renamed, *board.symbols)
+            spelling = {to_polygon(symbol): symbol for symbol in wanted}
             try:
                 found = await provider.actions(first, last)
             except DataError as error:

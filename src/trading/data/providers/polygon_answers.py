@@ -49,6 +49,7 @@ class Ticker:
     exchange: str | None
     active: bool
     share_class_figi: str | None
+    composite_figi: str | None
     delisted: date | None
 
 
@@ -185,6 +186,7 @@ def read_tickers(rows: Sequence[Mapping[str, Any]]) -> list[Ticker]:
                     as_text(row.get("primary_exchange")),
                     row.get("active") is True,
                     as_text(row.get("share_class_figi")),
+                    as_text(row.get("composite_figi")),
                     as_day(row.get("delisted_utc")),
                 )
             )
