@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import dynamodb, s3, secretsmanager
+from pulumi_aws import dynamodb, s3, secretsmanager, sns
 
 from stacks.functions_catalogue import (
     Grant,
@@ -13,6 +13,7 @@ from stacks.functions_catalogue import (
     ProviderKeys,
     PublishAlert,
     RegisterModels,
+    RotateKeys,
     SendMail,
     StartMonth,
     camel_case,
@@ -28,7 +29,8 @@ class Grantable:
     ----------
     mail_resources : ARNs of the identities and the configuration set that mail is sent with
     sender : the only address that mail may be sent from
-    alert_topic, alert_key : ARNs of the topic and of the key that encrypts it
+    alert_topics : severity to topic
+    alert_key : ARN of the key that encrypts them
     state_machine, executions : ARNs; executions end in `*`
     model_group, model_packages : ARNs; packages end in `*`
     """
@@ -38,7 +40,7 @@ class Grantable:
     secrets: Mapping[str, secretsmanager.Secret]
     mail_resources: Sequence[pulumi.Input[str]]
     sender: str
-    alert_topic: pulumi.Input[str]
+    alert_topics: Mapping[str, sns.Topic]
     alert_key: pulumi.Input[str]
     state_machine: str
     executions: str
@@ -61,10 +63,22 @@ def _statements(grant: Grant, on: Grantable) -> list[Statement]:
         case ProviderKeys():
             secrets = [secret.arn for secret in on.secrets.values()]
             return [Statement("ReadProviderKeys", ["secretsmanager:GetSecretValue"], secrets)]
+        case RotateKeys():
+            return [
+                Statement(
+                    "RotateProviderKeys",
+                    [
+                        "secretsmanager:DescribeSecret",
+                        "secretsmanager:GetSecretValue",
+                        "secretsmanager:UpdateSecretVersionStage",
+                    ],
+                    [secret.arn for secret in on.secrets.values()],
+                )
+            ]
         case SendMail():
             return [_send_mail(on)]
-        case PublishAlert():
-            return publish_statements(on.alert_topic, on.alert_key)
+        case PublishAlert(severity):
+            return publish_statements(on.alert_topics[severity].arn, on.alert_key)
         case StartMonth():
             return [
                 Statement("StartMonth", ["states:StartExecution"], [on.state_machine]),
@@ -109,6 +123,16 @@ def publish_statements(topic: pulumi.Input[str], key: pulumi.Input[str]) -> list
         Statement("PublishAlert", ["sns:Publish"], [topic]),
         Statement("EncryptAlert", ["kms:Decrypt", "kms:GenerateDataKey"], [key]),
     ]
+
+
+def read_switch(ledger: dynamodb.Table) -> Statement:
+    """Return the statement for reading the kill switch, and no other item, of the ledger."""
+    return Statement(
+        "ReadSwitch",
+        ["dynamodb:GetItem"],
+        [ledger.arn],
+        conditions={"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["switch"]}},
+    )
 
 
 def _send_mail(on: Grantable) -> Statement:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
-from pulumi_aws import lambda_, sfn
+from pulumi_aws import dynamodb, lambda_, sfn
 
-from stacks.access import publish_statements
+from stacks.access import publish_statements, read_switch
 from stacks.deployment import Deployment
 from stacks.functions_catalogue import camel_case
 from stacks.machine import MachineArgs, make_machine
@@ -25,12 +25,14 @@ class DailyArgs:
     ----------
     functions : catalogue name to function
     alert_topic, alert_key : ARNs
+    ledger : the table that holds the kill switch
     """
 
     deployment: Deployment
     functions: Mapping[str, lambda_.Function]
     alert_topic: pulumi.Input[str]
     alert_key: pulumi.Input[str]
+    ledger: dynamodb.Table
 
 
 class Daily(pulumi.ComponentResource):
@@ -56,11 +58,13 @@ class Daily(pulumi.ComponentResource):
                 template=DEFINITION.read_text(encoding="utf-8"),
                 substitutions={
                     "AlertTopicArn": args.alert_topic,
+                    "LedgerTable": args.ledger.name,
                     **{f"{camel_case(key)}FunctionArn": arn for key, arn in steps.items()},
                 },
                 statements=[
                     Statement("CallFunctions", ["lambda:InvokeFunction"], list(steps.values())),
                     *publish_statements(args.alert_topic, args.alert_key),
+                    read_switch(args.ledger),
                 ],
             ),
             self,

@@ -20,6 +20,8 @@ class Deployment:
     protect : whether what holds data is protected against deletion
     log_retention_days : how long CloudWatch keeps log events
     tags : put on everything that takes tags
+    boundary : ARN of the policy that caps every role (`stacks/boundary.py`)
+    key : ARN of the key that encrypts what is stored (`stacks/encryption.py`)
     """
 
     environment: str
@@ -29,6 +31,8 @@ class Deployment:
     protect: bool
     log_retention_days: int
     tags: Mapping[str, str] = field(default_factory=dict)
+    boundary: pulumi.Input[str] | None = None
+    key: pulumi.Input[str] | None = None
 
     @classmethod
     def current(cls, environment: str, *, protect: bool, log_retention_days: int) -> "Deployment":

@@ -5,15 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import cloudwatch, iam, lambda_
+from pulumi_aws import cloudwatch, lambda_
 
 from stacks.access import Grantable, statements
+from stacks.alarm_catalogue import METRICS_NAMESPACE
 from stacks.deployment import Deployment
 from stacks.functions_catalogue import FUNCTIONS, FunctionSpec
-from stacks.policies import Statement, document, trust
+from stacks.policies import Statement
+from stacks.roles import RoleArgs, ServiceRole, make_role
 from trading.errors import ConfigurationError
 
-METRICS_NAMESPACE = "Trading"
 ENVIRONMENT_BYTES = 4096
 EVENT_AGE_SECONDS = 3600
 RETRIES = 2
@@ -30,6 +31,7 @@ class FunctionsArgs:
     settings : the value of TRADING_SETTINGS, a JSON object
     grantable : what the catalogue's grants refer to
     dead_letters : ARN of the queue for events that a function failed on for good
+    reserve : whether functions get the executions that the catalogue reserves for them
     """
 
     deployment: Deployment
@@ -38,6 +40,7 @@ class FunctionsArgs:
     settings: str
     grantable: Grantable
     dead_letters: pulumi.Input[str]
+    reserve: bool = False
 
 
 class Functions(pulumi.ComponentResource):
@@ -46,6 +49,7 @@ class Functions(pulumi.ComponentResource):
     Attributes
     ----------
     functions : catalogue name to the function
+    log_groups : catalogue name to its log group
 
     Raises
     ------
@@ -54,6 +58,7 @@ class Functions(pulumi.ComponentResource):
     """
 
     functions: Mapping[str, lambda_.Function]
+    log_groups: Mapping[str, cloudwatch.LogGroup]
 
     def __init__(
         self, name: str, args: FunctionsArgs, opts: pulumi.ResourceOptions | None = None
@@ -61,6 +66,7 @@ class Functions(pulumi.ComponentResource):
         super().__init__("trading:functions:Functions", name, None, opts)
         _require_room(args.settings)
         self._args = args
+        self.log_groups = {key: self._log_group(key) for key in FUNCTIONS}
         self.functions = {key: self._function(key, spec) for key, spec in FUNCTIONS.items()}
         for key, spec in FUNCTIONS.items():
             if spec.asynchronous:
@@ -70,14 +76,8 @@ class Functions(pulumi.ComponentResource):
     def _function(self, key: str, spec: FunctionSpec) -> lambda_.Function:
         args, deployment = self._args, self._args.deployment
         name = deployment.name(key)
-        log_group = cloudwatch.LogGroup(
-            key,
-            name=f"/aws/lambda/{name}",
-            retention_in_days=deployment.log_retention_days,
-            tags=deployment.tags,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        role, policy = self._role(key, spec, log_group)
+        log_group = self.log_groups[key]
+        made = self._role(key, spec, log_group)
         variables = {
             **args.environment,
             "TRADING_SETTINGS": args.settings,
@@ -92,10 +92,12 @@ class Functions(pulumi.ComponentResource):
             image_uri=args.image,
             image_config=lambda_.FunctionImageConfigArgs(commands=[f"functions.{key}.handler"]),
             architectures=["x86_64"],
-            role=role.arn,
+            role=made.arn,
             timeout=spec.timeout,
             memory_size=spec.memory,
+            reserved_concurrent_executions=spec.concurrency if args.reserve else None,
             environment=lambda_.FunctionEnvironmentArgs(variables=variables),
+            kms_key_arn=deployment.key,
             tracing_config=lambda_.FunctionTracingConfigArgs(mode="Active"),
             logging_config=lambda_.FunctionLoggingConfigArgs(
                 # Powertools writes JSON itself; Lambda's own would wrap it a second time.
@@ -103,21 +105,22 @@ class Functions(pulumi.ComponentResource):
                 log_group=log_group.name,
             ),
             tags=deployment.tags,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[made.policy]),
         )
 
-    def _role(
-        self, key: str, spec: FunctionSpec, log_group: cloudwatch.LogGroup
-    ) -> tuple[iam.Role, iam.RolePolicy]:
+    def _log_group(self, key: str) -> cloudwatch.LogGroup:
         deployment = self._args.deployment
-        role = iam.Role(
+        return cloudwatch.LogGroup(
             key,
-            name=deployment.name(key),
-            description=f"What the function {deployment.name(key)} runs as",
-            assume_role_policy=trust("lambda.amazonaws.com"),
+            name=f"/aws/lambda/{deployment.name(key)}",
+            retention_in_days=deployment.log_retention_days,
+            kms_key_id=deployment.key,
             tags=deployment.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+    def _role(self, key: str, spec: FunctionSpec, log_group: cloudwatch.LogGroup) -> ServiceRole:
+        deployment = self._args.deployment
         own = [
             Statement(
                 "WriteLogs",
@@ -129,14 +132,17 @@ class Functions(pulumi.ComponentResource):
         if spec.asynchronous:
             keep = Statement("KeepFailures", ["sqs:SendMessage"], [self._args.dead_letters])
             own.append(keep)
-        policy = iam.RolePolicy(
-            key,
-            name=key,
-            role=role.name,
-            policy=document([*own, *statements(spec.grants, self._args.grantable)]),
-            opts=pulumi.ResourceOptions(parent=role),
+        return make_role(
+            RoleArgs(
+                deployment=deployment,
+                key=key,
+                name=deployment.name(key),
+                description=f"What the function {deployment.name(key)} runs as",
+                service="lambda.amazonaws.com",
+                statements=[*own, *statements(spec.grants, self._args.grantable)],
+            ),
+            self,
         )
-        return role, policy
 
     def _keep_failures(self, key: str) -> None:
         lambda_.FunctionEventInvokeConfig(

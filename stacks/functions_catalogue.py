@@ -35,13 +35,20 @@ class ProviderKeys:
 
 
 @dataclass(frozen=True)
+class RotateKeys:
+    """Reading the staged API key of a data provider, and making it the current one."""
+
+
+@dataclass(frozen=True)
 class SendMail:
     """Sending mail from the configured sender, through the configuration set."""
 
 
 @dataclass(frozen=True)
 class PublishAlert:
-    """Publishing to the topic of alerts."""
+    """Publishing to the topic of a severity (`critical`, `warning`)."""
+
+    severity: str
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,16 @@ class RegisterModels:
     """Making model packages, and changing what is said of them."""
 
 
-Grant = Objects | Items | ProviderKeys | SendMail | PublishAlert | StartMonth | RegisterModels
+Grant = (
+    Objects
+    | Items
+    | ProviderKeys
+    | RotateKeys
+    | SendMail
+    | PublishAlert
+    | StartMonth
+    | RegisterModels
+)
 
 
 @dataclass(frozen=True)
@@ -69,6 +85,7 @@ class FunctionSpec:
     grants : what it may touch, beside its log stream and X-Ray
     step : whether the state machine calls it, as `${<Name>FunctionArn}`
     asynchronous : whether schedules or events call it; what then fails goes to the dead letters
+    concurrency : executions at once that are reserved for it, and its limit
     """
 
     description: str
@@ -77,6 +94,7 @@ class FunctionSpec:
     grants: tuple[Grant, ...]
     step: bool = True
     asynchronous: bool = False
+    concurrency: int = 2
 
 
 READ_LEDGER = Items("ledger", ("GetItem",))
@@ -119,13 +137,13 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         "Fetches sessions into the lake",
         timeout=900,
         memory=1024,
-        grants=(FILL_LAKE, KEPT_ANSWERS, ProviderKeys(), PublishAlert()),
+        grants=(FILL_LAKE, KEPT_ANSWERS, ProviderKeys(), PublishAlert("warning")),
     ),
     "data_quality": FunctionSpec(
         "Judges fetched sessions",
         timeout=300,
         memory=1024,
-        grants=(FILL_LAKE, RELEASED, PublishAlert()),
+        grants=(FILL_LAKE, RELEASED, PublishAlert("warning")),
     ),
     "resolve": FunctionSpec(
         "Resolves the versions the month stands on",
@@ -155,6 +173,12 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
             Items("ledger", ("Scan",)),
         ),
     ),
+    "ask_approval": FunctionSpec(
+        "Asks the operator to approve a challenger",
+        timeout=60,
+        memory=512,
+        grants=(PublishAlert("warning"), Items("ledger", ("PutItem",))),
+    ),
     "deploy": FunctionSpec(
         "Promotes the challenger",
         timeout=300,
@@ -174,7 +198,11 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         grants=(READ_DATA, WORK_ON_RUN, *READ_SIGNALS),
     ),
     "score_batch": FunctionSpec(
-        "Scores a batch of slots", timeout=300, memory=1024, grants=(READ_MODELS, WORK_ON_RUN)
+        "Scores a batch of slots",
+        timeout=300,
+        memory=1024,
+        grants=(READ_MODELS, WORK_ON_RUN),
+        concurrency=9,
     ),
     "rank": FunctionSpec(
         "Turns scores into signals",
@@ -186,7 +214,7 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         "Stores the month's signals",
         timeout=300,
         memory=2048,
-        grants=(READ_DATA, READ_RUN, *STORE_SIGNALS),
+        grants=(READ_DATA, READ_RUN, READ_LEDGER, *STORE_SIGNALS),
     ),
     "score_shadow": FunctionSpec(
         "Scores the challengers that lost, beside the champion",
@@ -247,13 +275,23 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         "Tells the operator of a failed month",
         timeout=60,
         memory=512,
-        grants=(PublishAlert(), ENTER_IN_LEDGER),
+        grants=(PublishAlert("critical"), ENTER_IN_LEDGER),
+    ),
+    "api_health": FunctionSpec(
+        "Answers whether months and sessions come in time",
+        timeout=29,
+        memory=512,
+        grants=(
+            Items("ledger", ("GetItem", "Scan")),
+            Objects("data", read=("catalog.json",)),
+        ),
+        step=False,
     ),
     "alert_day": FunctionSpec(
         "Tells the operator of a daily fetch that failed",
         timeout=60,
         memory=512,
-        grants=(PublishAlert(),),
+        grants=(PublishAlert("critical"),),
         step=False,
     ),
     "mail_events": FunctionSpec(
@@ -264,8 +302,21 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         step=False,
         asynchronous=True,
     ),
+    "rotate_key": FunctionSpec(
+        "Tests a staged key of a data provider and makes it the current one",
+        timeout=300,
+        memory=512,
+        grants=(RotateKeys(), PublishAlert("warning")),
+        step=False,
+    ),
 }
 
+# What the dashboard's page reads; it writes nothing.
+DASHBOARD: tuple[Grant, ...] = (
+    Items("ledger", ("GetItem", "Scan")),
+    *READ_SIGNALS,
+    Objects("runs", read=("reports/*",)),
+)
 TRAINING: tuple[Objects, ...] = (
     Objects("runs", read=("runs/*", "training/*"), write=("training/*",)),
     READ_MODELS,

@@ -1,6 +1,7 @@
 """The container images: what they are built from, and the registries they are pushed to."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,41 @@ from stacks.deployment import Deployment
 from stacks.policies import Statement, document
 
 ROOT = Path(__file__).parents[1]
-KEEP_IMAGES = 20
-SHARED_SOURCES = ("LICENSE", "README.md", "config", "pyproject.toml", "requirements.lock", "src")
+KEEP_IMAGES = 10
+UNTAGGED_DAYS = 7
+SHARED_SOURCES = (
+    *(".dockerignore", "LICENSE", "README.md", "config", "containers/build.txt", "pyproject.toml"),
+    "src",
+)
 SOURCES: Mapping[str, Sequence[str]] = {
     "functions": ("containers/functions", "functions", *SHARED_SOURCES),
     "training": ("containers/training", *SHARED_SOURCES),
     "dashboard": ("containers/dashboard", "streamlit_app", *SHARED_SOURCES),
 }
+
+EXPIRY_RULES = (
+    {
+        "rulePriority": 1,
+        "description": f"Forget after {UNTAGGED_DAYS} days what a failed push left",
+        "selection": {
+            "tagStatus": "untagged",
+            "countType": "sinceImagePushed",
+            "countUnit": "days",
+            "countNumber": UNTAGGED_DAYS,
+        },
+        "action": {"type": "expire"},
+    },
+    {
+        "rulePriority": 2,
+        "description": f"Keep the last {KEEP_IMAGES} images",
+        "selection": {
+            "tagStatus": "any",
+            "countType": "imageCountMoreThan",
+            "countNumber": KEEP_IMAGES,
+        },
+        "action": {"type": "expire"},
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -65,26 +94,18 @@ class Images(pulumi.ComponentResource):
                 scan_on_push=True
             ),
             encryption_configurations=[
-                ecr.RepositoryEncryptionConfigurationArgs(encryption_type="KMS")
+                ecr.RepositoryEncryptionConfigurationArgs(
+                    encryption_type="KMS", kms_key=deployment.key
+                )
             ],
             force_delete=not deployment.protect,
             tags=deployment.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        keep = {
-            "rulePriority": 1,
-            "description": f"Keep the last {KEEP_IMAGES} images",
-            "selection": {
-                "tagStatus": "any",
-                "countType": "imageCountMoreThan",
-                "countNumber": KEEP_IMAGES,
-            },
-            "action": {"type": "expire"},
-        }
         ecr.LifecyclePolicy(
             image,
             repository=repository.name,
-            policy=pulumi.Output.json_dumps({"rules": [keep]}),
+            policy=json.dumps({"rules": list(EXPIRY_RULES)}),
             opts=pulumi.ResourceOptions(parent=repository),
         )
         return repository
@@ -118,6 +139,8 @@ class Images(pulumi.ComponentResource):
             dockerfile=docker_build.DockerfileArgs(location=f"containers/{image}/Dockerfile"),
             platforms=[docker_build.Platform.LINUX_AMD64],
             build_on_preview=False,
+            # The base image's security updates come with every build.
+            pull=True,
             registries=[
                 docker_build.RegistryArgs(
                     address=repository.repository_url,

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import cloudwatch, iam, sfn
+from pulumi_aws import cloudwatch, sfn
 
 from stacks.definition import render
 from stacks.deployment import Deployment
-from stacks.policies import Statement, document, trust
+from stacks.policies import Statement
+from stacks.roles import RoleArgs, make_role
 
 
 @dataclass(frozen=True)
@@ -35,26 +36,23 @@ class MachineArgs:
 def make_machine(args: MachineArgs, parent: pulumi.Resource) -> sfn.StateMachine:
     """Return the state machine, of the standard type, with a role that may do exactly its work."""
     deployment, key = args.deployment, args.key
-    role = iam.Role(
-        key,
-        name=deployment.name(key),
-        description=args.description,
-        assume_role_policy=trust("states.amazonaws.com", deployment.account),
-        tags=deployment.tags,
-        opts=pulumi.ResourceOptions(parent=parent),
-    )
-    policy = iam.RolePolicy(
-        key,
-        name=key,
-        role=role.name,
-        policy=document([*args.statements, *_observability()]),
-        opts=pulumi.ResourceOptions(parent=role),
+    made = make_role(
+        RoleArgs(
+            deployment=deployment,
+            key=key,
+            name=deployment.name(key),
+            description=args.description,
+            service="states.amazonaws.com",
+            statements=[*args.statements, *_observability()],
+        ),
+        parent,
     )
     log_group = cloudwatch.LogGroup(
         key,
         # Log delivery to /aws/vendedlogs needs no entry in the account's resource policy.
         name=f"/aws/vendedlogs/states/{deployment.name(key)}",
         retention_in_days=deployment.log_retention_days,
+        kms_key_id=deployment.key,
         tags=deployment.tags,
         opts=pulumi.ResourceOptions(parent=parent),
     )
@@ -65,7 +63,7 @@ def make_machine(args: MachineArgs, parent: pulumi.Resource) -> sfn.StateMachine
         definition=pulumi.Output.all(**args.substitutions).apply(
             lambda values: render(args.template, values)
         ),
-        role_arn=role.arn,
+        role_arn=made.arn,
         logging_configuration=sfn.StateMachineLoggingConfigurationArgs(
             level="ALL",
             include_execution_data=True,
@@ -73,7 +71,7 @@ def make_machine(args: MachineArgs, parent: pulumi.Resource) -> sfn.StateMachine
         ),
         tracing_configuration=sfn.StateMachineTracingConfigurationArgs(enabled=True),
         tags=deployment.tags,
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=[policy]),
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[made.policy]),
     )
 
 

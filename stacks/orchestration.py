@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
-from pulumi_aws import lambda_, sfn
+from pulumi_aws import dynamodb, lambda_, sfn
 
-from stacks.access import publish_statements
+from stacks.access import publish_statements, read_switch
+from stacks.boundary import SYNC_RULE
 from stacks.definition import integrations
 from stacks.deployment import Deployment
 from stacks.functions_catalogue import FUNCTIONS, camel_case
@@ -16,7 +17,6 @@ from stacks.policies import Statement
 from trading.errors import ConfigurationError
 
 DEFINITION = Path(__file__).parents[1] / "statemachines" / "monthly.asl.json"
-SYNC_RULE = "StepFunctionsGetEventsForSageMakerTrainingJobsRule"
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class OrchestrationArgs:
     training_role : ARN of the training jobs' role
     instance_type : what training jobs run on
     alert_topic, alert_key : ARNs
+    ledger : the table that holds the kill switch
     """
 
     deployment: Deployment
@@ -39,6 +40,7 @@ class OrchestrationArgs:
     instance_type: str
     alert_topic: pulumi.Input[str]
     alert_key: pulumi.Input[str]
+    ledger: dynamodb.Table
 
 
 def machine_name(deployment: Deployment) -> str:
@@ -94,6 +96,7 @@ class Orchestration(pulumi.ComponentResource):
             "TrainingRoleArn": self._args.training_role,
             "TrainingInstanceType": self._args.instance_type,
             "AlertTopicArn": self._args.alert_topic,
+            "LedgerTable": self._args.ledger.name,
             **{f"{camel_case(key)}FunctionArn": f.arn for key, f in self._steps().items()},
         }
 
@@ -108,6 +111,9 @@ def _allow(integration: str, args: OrchestrationArgs) -> list[Statement]:
     known: Mapping[str, Callable[[OrchestrationArgs], list[Statement]]] = {
         "sagemaker:createTrainingJob.sync": _train,
         "sns:publish": lambda a: publish_statements(a.alert_topic, a.alert_key),
+        "dynamodb:getItem": lambda a: [read_switch(a.ledger)],
+        # The call itself is among those of the other functions.
+        "lambda:invoke.waitForTaskToken": lambda _: [],
     }
     if integration not in known:
         raise ConfigurationError(

@@ -16,6 +16,14 @@ WILDCARD_REASONS: Mapping[str, str] = {
     "LogInToRegistry": "ecr:GetAuthorizationToken takes no resource.",
     "AdministerKey": "In a key policy, * is the key itself; without this the key is lost.",
     "PublishEncrypted": "In a key policy, * is the key itself.",
+    "UseThroughServices": "In a key policy, * is the key itself; who and through what are bound.",
+    "GrantToServices": "In a key policy, * is the key itself; grants to AWS services only.",
+    "EncryptLogs": "In a key policy, * is the key itself; for this environment's log groups.",
+    "EncryptTrail": "In a key policy, * is the key itself; for this environment's trail.",
+    "EncryptHistory": "In a key policy, * is the key itself; for AWS Config of this account.",
+    "Unscoped": "The boundary's ceiling for the actions above that take no resource.",
+    "OwnStores": "A gateway endpoint's ceiling: whatever is this account's; roles decide the rest.",
+    "OpenSession": "The actions of Session Manager's channels take no resource.",
     "PutMetrics": "cloudwatch:PutMetricData takes no resource; its namespace is a condition.",
 }
 

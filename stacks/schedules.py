@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import iam, lambda_, scheduler
+from pulumi_aws import lambda_, scheduler
 
 from stacks.deployment import Deployment
-from stacks.policies import Statement, document, trust
+from stacks.policies import Statement
+from stacks.roles import RoleArgs, ServiceRole, make_role
 from trading.config import ScheduleSettings
 
 RETRY_SECONDS = 3600
 RETRIES = 5
+ONCE = '{"correlation_id": "schedule-<aws.scheduler.scheduled-time>"}'
+"""What the function of the month is given: a call that Scheduler repeats is the same call."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Schedules(pulumi.ComponentResource):
         mornings = f"cron({_minute_hour(monthly)} 1-5 * ? *)"
         zone = args.settings.timezone
         call = Statement("CallFunction", ["lambda:InvokeFunction"], [args.start_month.arn])
-        self._schedule("start-month", mornings, zone, args.start_month.arn, call)
+        self._schedule("start-month", mornings, zone, args.start_month.arn, call, ONCE)
         nights = f"cron({_minute_hour(daily)} ? * TUE-SAT *)"
         start = Statement("StartDay", ["states:StartExecution"], [args.daily])
         self._schedule("fetch-daily", nights, "UTC", args.daily, start)
@@ -74,9 +77,10 @@ class Schedules(pulumi.ComponentResource):
         timezone: str,
         target: pulumi.Input[str],
         permission: Statement,
+        message: str = "{}",
     ) -> None:
         args = self._args
-        role, policy = self._role(name, permission)
+        caller = self._role(name, permission)
         scheduler.Schedule(
             name,
             name=name,
@@ -85,10 +89,11 @@ class Schedules(pulumi.ComponentResource):
             schedule_expression_timezone=timezone,
             flexible_time_window=scheduler.ScheduleFlexibleTimeWindowArgs(mode="OFF"),
             state="ENABLED" if args.enabled else "DISABLED",
+            kms_key_arn=args.deployment.key,
             target=scheduler.ScheduleTargetArgs(
                 arn=target,
-                role_arn=role.arn,
-                input="{}",
+                role_arn=caller.arn,
+                input=message,
                 dead_letter_config=scheduler.ScheduleTargetDeadLetterConfigArgs(
                     arn=args.dead_letters
                 ),
@@ -96,32 +101,23 @@ class Schedules(pulumi.ComponentResource):
                     maximum_event_age_in_seconds=RETRY_SECONDS, maximum_retry_attempts=RETRIES
                 ),
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[caller.policy]),
         )
 
-    def _role(self, name: str, permission: Statement) -> tuple[iam.Role, iam.RolePolicy]:
+    def _role(self, name: str, permission: Statement) -> ServiceRole:
         deployment = self._args.deployment
-        role = iam.Role(
-            f"schedule-{name}",
-            name=deployment.name("schedule", name),
-            description=f"What the schedule {name} calls its target as",
-            assume_role_policy=trust("scheduler.amazonaws.com", deployment.account),
-            tags=deployment.tags,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        policy = iam.RolePolicy(
-            f"schedule-{name}",
-            name=name,
-            role=role.name,
-            policy=document(
-                [
-                    permission,
-                    Statement("KeepFailures", ["sqs:SendMessage"], [self._args.dead_letters]),
-                ]
+        keep = Statement("KeepFailures", ["sqs:SendMessage"], [self._args.dead_letters])
+        return make_role(
+            RoleArgs(
+                deployment=deployment,
+                key=f"schedule-{name}",
+                name=deployment.name("schedule", name),
+                description=f"What the schedule {name} calls its target as",
+                service="scheduler.amazonaws.com",
+                statements=[permission, keep],
             ),
-            opts=pulumi.ResourceOptions(parent=role),
+            self,
         )
-        return role, policy
 
 
 def _minute_hour(clock: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import secretsmanager
+from pulumi_aws import lambda_, secretsmanager
 
 from stacks.deployment import Deployment
 
@@ -46,6 +46,7 @@ class Secrets(pulumi.ComponentResource):
                 provider,
                 name=f"{self.prefix}{provider}",
                 description=f"API key of the data provider {provider}",
+                kms_key_id=deployment.key,
                 recovery_window_in_days=30 if deployment.protect else 7,
                 tags=deployment.tags,
                 opts=deployment.stateful(self),
@@ -53,3 +54,56 @@ class Secrets(pulumi.ComponentResource):
             for provider in PROVIDERS
         }
         self.register_outputs({"providers": {p: s.name for p, s in self.providers.items()}})
+
+
+@dataclass(frozen=True)
+class RotationArgs:
+    """The arguments of `Rotation`.
+
+    Attributes
+    ----------
+    secrets : provider to its secret
+    function : what tests a staged key and promotes it
+    days : how often a staged key is asked for
+    """
+
+    deployment: Deployment
+    secrets: Mapping[str, secretsmanager.Secret]
+    function: lambda_.Function
+    days: int
+
+
+class Rotation(pulumi.ComponentResource):
+    """The rotation of every provider's key, by one function.
+
+    No vendor makes keys by an API: a person stages the new one (docs/security.md), and is told when
+    there is none by the time it is due.
+    """
+
+    def __init__(
+        self, name: str, args: RotationArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("trading:secrets:Rotation", name, None, opts)
+        for provider, secret in args.secrets.items():
+            permission = lambda_.Permission(
+                f"rotate-{provider}",
+                statement_id=f"rotate-{provider}",
+                action="lambda:InvokeFunction",
+                function=args.function.name,
+                principal="secretsmanager.amazonaws.com",
+                source_account=args.deployment.account,
+                source_arn=secret.arn,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            secretsmanager.SecretRotation(
+                provider,
+                secret_id=secret.id,
+                rotation_lambda_arn=args.function.arn,
+                # The first key is put in by hand: there is nothing to rotate yet.
+                rotate_immediately=False,
+                rotation_rules=secretsmanager.SecretRotationRotationRulesArgs(
+                    automatically_after_days=args.days
+                ),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[permission]),
+            )
+        self.register_outputs({})

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import dynamodb, s3
 
+from stacks.buckets import BucketArgs, make_bucket
 from stacks.deployment import Deployment
-from stacks.policies import document, require_tls
+from stacks.policies import Statement
 
 BUCKETS = ("data", "models", "runs")
-NONCURRENT_DAYS = 90
-INFREQUENT_DAYS = 90
+LOG_DAYS = 90
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,11 @@ class Storage(pulumi.ComponentResource):
     Attributes
     ----------
     buckets : `data`, `models`, `runs`
+    logs : the bucket that requests to buckets and load balancers are logged in
     tables : `ledger`, `signals`, `performance`, `idempotency`
     """
 
+    logs: s3.Bucket
     buckets: Mapping[str, s3.Bucket]
     tables: Mapping[str, dynamodb.Table]
 
@@ -55,7 +57,12 @@ class Storage(pulumi.ComponentResource):
     ) -> None:
         super().__init__("trading:storage:Storage", name, None, opts)
         self._deployment = args.deployment
-        self.buckets = {bucket: self._bucket(bucket) for bucket in BUCKETS}
+        logs = BucketArgs(args.deployment, "logs", self._admit_logs, expire_days=LOG_DAYS)
+        self.logs = make_bucket(logs, self).bucket
+        self.buckets = {
+            key: make_bucket(BucketArgs(args.deployment, key, logs=self.logs), self).bucket
+            for key in BUCKETS
+        }
         self.tables = {table: self._table(table, keys) for table, keys in TABLES.items()}
         self.register_outputs(
             {
@@ -68,92 +75,26 @@ class Storage(pulumi.ComponentResource):
         """Return a bucket as a store: `s3://trading-dev-data-123456789012`."""
         return pulumi.Output.concat("s3://", self.buckets[bucket].bucket)
 
-    def _bucket(self, key: str) -> s3.Bucket:
+    def _admit_logs(self, bucket: s3.Bucket) -> list[Statement]:
+        """Return what S3 and load balancers need to write their logs."""
         deployment = self._deployment
-        bucket = s3.Bucket(
-            key,
-            bucket=deployment.global_name(key),
-            force_destroy=not deployment.protect,
-            tags=deployment.tags,
-            opts=deployment.stateful(self),
-        )
-        inside = pulumi.ResourceOptions(parent=bucket)
-        s3.BucketOwnershipControls(
-            key,
-            bucket=bucket.bucket,
-            rule=s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
-            opts=inside,
-        )
-        blocked = s3.BucketPublicAccessBlock(
-            key,
-            bucket=bucket.bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=inside,
-        )
-        s3.BucketPolicy(
-            key,
-            bucket=bucket.bucket,
-            policy=document(
-                [require_tls(["s3:*"], [bucket.arn, pulumi.Output.concat(bucket.arn, "/*")])]
+        account = deployment.account
+        return [
+            Statement(
+                "AccessLogs",
+                ["s3:PutObject"],
+                [pulumi.Output.concat(bucket.arn, "/access/*")],
+                principals={"Service": "logging.s3.amazonaws.com"},
+                conditions={"StringEquals": {"aws:SourceAccount": account}},
             ),
-            opts=pulumi.ResourceOptions(parent=bucket, depends_on=[blocked]),
-        )
-        self._encrypt(key, bucket, inside)
-        self._keep_versions(key, bucket, inside)
-        return bucket
-
-    def _encrypt(self, key: str, bucket: s3.Bucket, inside: pulumi.ResourceOptions) -> None:
-        by_default = (
-            s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-                sse_algorithm="aws:kms"
-            )
-        )
-        s3.BucketServerSideEncryptionConfiguration(
-            key,
-            bucket=bucket.bucket,
-            rules=[
-                s3.BucketServerSideEncryptionConfigurationRuleArgs(
-                    apply_server_side_encryption_by_default=by_default, bucket_key_enabled=True
-                )
-            ],
-            opts=inside,
-        )
-
-    def _keep_versions(self, key: str, bucket: s3.Bucket, inside: pulumi.ResourceOptions) -> None:
-        versioning = s3.BucketVersioning(
-            key,
-            bucket=bucket.bucket,
-            versioning_configuration=s3.BucketVersioningVersioningConfigurationArgs(
-                status="Enabled"
+            Statement(
+                # Of this account's load balancers: the service writes below their account's number.
+                "LoadBalancerLogs",
+                ["s3:PutObject"],
+                [pulumi.Output.concat(bucket.arn, f"/load-balancer/AWSLogs/{account}/*")],
+                principals={"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
             ),
-            opts=inside,
-        )
-        s3.BucketLifecycleConfiguration(
-            key,
-            bucket=bucket.bucket,
-            rules=[
-                s3.BucketLifecycleConfigurationRuleArgs(
-                    id="tidy",
-                    status="Enabled",
-                    filter=s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
-                    abort_incomplete_multipart_upload=s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
-                        days_after_initiation=7
-                    ),
-                    noncurrent_version_expiration=s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
-                        noncurrent_days=NONCURRENT_DAYS
-                    ),
-                    transitions=[
-                        s3.BucketLifecycleConfigurationRuleTransitionArgs(
-                            days=INFREQUENT_DAYS, storage_class="INTELLIGENT_TIERING"
-                        )
-                    ],
-                )
-            ],
-            opts=pulumi.ResourceOptions(parent=bucket, depends_on=[versioning]),
-        )
+        ]
 
     def _table(self, key: str, keys: TableKeys) -> dynamodb.Table:
         deployment = self._deployment
@@ -171,7 +112,9 @@ class Storage(pulumi.ComponentResource):
             range_key=keys.range_key,
             attributes=[dynamodb.TableAttributeArgs(name=name, type="S") for name in names],
             point_in_time_recovery=dynamodb.TablePointInTimeRecoveryArgs(enabled=True),
-            server_side_encryption=dynamodb.TableServerSideEncryptionArgs(enabled=True),
+            server_side_encryption=dynamodb.TableServerSideEncryptionArgs(
+                enabled=True, kms_key_arn=deployment.key
+            ),
             ttl=ttl,
             deletion_protection_enabled=deployment.protect,
             tags=deployment.tags,

@@ -7,11 +7,11 @@ import pulumi
 from pulumi_aws import ecr, iam, s3, sagemaker
 
 from stacks.access import object_statements
+from stacks.boundary import TRAINING_LOGS
 from stacks.deployment import Deployment
 from stacks.functions_catalogue import TRAINING
-from stacks.policies import Statement, document, trust
-
-LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+from stacks.policies import Statement
+from stacks.roles import RoleArgs, make_role
 
 
 @dataclass(frozen=True)
@@ -54,27 +54,21 @@ class Training(pulumi.ComponentResource):
     ) -> None:
         super().__init__("trading:training:Training", name, None, opts)
         deployment = args.deployment
-        self.role = iam.Role(
-            "training",
-            name=deployment.name("training"),
-            description="What SageMaker training jobs run as",
-            assume_role_policy=trust("sagemaker.amazonaws.com", deployment.account),
-            tags=deployment.tags,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        iam.RolePolicy(
-            "training",
-            name="training",
-            role=self.role.name,
-            policy=document(
-                [
+        self.role = make_role(
+            RoleArgs(
+                deployment=deployment,
+                key="training",
+                name=deployment.name("training"),
+                description="What SageMaker training jobs run as",
+                service="sagemaker.amazonaws.com",
+                statements=[
                     *(s for grant in TRAINING for s in object_statements(grant, args.buckets)),
                     *_image_statements(args.repository),
                     *_log_statements(deployment),
-                ]
+                ],
             ),
-            opts=pulumi.ResourceOptions(parent=self.role),
-        )
+            self,
+        ).role
         self.registry = sagemaker.ModelPackageGroup(
             "models",
             model_package_group_name=group_name(deployment),
@@ -94,7 +88,7 @@ def _image_statements(repository: ecr.Repository) -> list[Statement]:
 
 
 def _log_statements(deployment: Deployment) -> list[Statement]:
-    group = deployment.arn("logs", f"log-group:{LOG_GROUP}")
+    group = deployment.arn("logs", f"log-group:{TRAINING_LOGS}")
     return [
         Statement(
             "WriteLogs",
@@ -110,6 +104,6 @@ def _log_statements(deployment: Deployment) -> list[Statement]:
             "PutMetrics",
             ["cloudwatch:PutMetricData"],
             ["*"],
-            conditions={"StringEquals": {"cloudwatch:namespace": LOG_GROUP}},
+            conditions={"StringEquals": {"cloudwatch:namespace": TRAINING_LOGS}},
         ),
     ]

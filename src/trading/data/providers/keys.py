@@ -85,6 +85,14 @@ def _read_secret(client: Any, secret_id: str) -> SecretStr | None:
             f"the secret {secret_id} cannot be read ({code}): let this role call "
             "secretsmanager:GetSecretValue on it"
         ) from error
+    return key_in_secret(text, secret_id)
+
+
+def key_in_secret(text: str, secret_id: str) -> SecretStr | None:
+    """Return the key that a secret's value is; None for an empty one.
+
+    Raises `ConfigurationError`, without any part of the value, when it is not the key alone.
+    """
     key = text.strip()
     if key[:1] in ("{", "[", '"'):
         raise ConfigurationError(
