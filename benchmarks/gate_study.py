@@ -48,7 +48,7 @@ class Study:
 def judge(plan: MarketPlan, study: Study) -> dict[str, Any]:
     """Return what the gate says of one market, as plain JSON values."""
     started = time.process_time()
-    settings = study_settings(study.names, slot_steps=study.slot_steps, folds=study.folds)
+    settings = study_settings(plan.names, slot_steps=study.slot_steps, folds=study.folds)
     market = simulate(plan, settings)
     folds = make_folds(market.dataset, settings.training)
     scorers, members = RECIPES[study.recipe](market, folds, settings)

@@ -7,7 +7,9 @@ and none of the others (R. Grinold and R. Kahn, "Active Portfolio Management", 2
 inverse variances, so that wild names do not drown the others.
 
 Size is the dollar volume, illiquidity is Amihud's; both enter as normal scores with their squares
-and cubes, since a premium need not be linear in anything.
+and cubes, since a premium need not be linear in anything, and once more as means of the year that
+has passed: a month tells them with noise, and whatever knows the noise, as a feature of volume
+does, would pass for foresight of the premium.
 """
 
 from dataclasses import dataclass
@@ -25,10 +27,10 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
-BETA_SESSIONS = 252
+YEAR = 252
 MIN_BETA_SESSIONS = 63
 PRIOR_BETA_DEVIATION = 0.3
-COLUMNS = 8
+COLUMNS = 10
 MARKET_COLUMNS = 2
 """The first columns, the market and the beta less one: hedged month by month."""
 ILLIQUIDITY = FEATURE_NAMES.index("amihud_21")
@@ -43,7 +45,8 @@ class Characteristics:
     Attributes
     ----------
     names : (n,) slots that could be held
-    table : (n, k) float64: one, beta - 1, then for size and illiquidity z, z^2 - 1, z^3 - 3 z
+    table : (n, k) float64: one, beta - 1, then for size and illiquidity z, z^2 - 1, z^3 - 3 z and
+        the z of the year's mean
     risk : (n,) volatility relative to the median name's, within `VOLATILITY_BOUNDS`
     daily_volatility : (n,) `risk` in daily units
     """
@@ -74,13 +77,15 @@ def characteristics(dataset: Dataset, index: int) -> Characteristics:
     names = np.flatnonzero(dataset.eligible[index])
     beta = _betas(dataset, index, names)
     columns = [np.ones(len(names)), beta - 1.0]
-    volume = dataset.dollar_volume[index, names].astype(np.float64)
-    illiquidity = dataset.features[index, names, ILLIQUIDITY].astype(np.float64)
+    year = _past_year(dataset, index)
+    with np.errstate(divide="ignore"):
+        volume = np.log(dataset.dollar_volume[year][:, names].astype(np.float64))
+    illiquidity = dataset.features[year][:, names, ILLIQUIDITY].astype(np.float64)
     for values in (volume, illiquidity):
-        z = normal_scores(values)
+        z = normal_scores(values[-1])
         # Where nothing tells the names apart, its powers would only be the market once more.
         varied = len(z) > 0 and bool(np.ptp(z) > 0.0)
-        columns += [z, (z**2 - 1.0) * varied, z**3 - 3.0 * z]
+        columns += [z, (z**2 - 1.0) * varied, z**3 - 3.0 * z, normal_scores(_known_mean(values))]
     sigma = dataset.volatility[index, names].astype(np.float64)
     known = np.isfinite(sigma) & (sigma > 0.0)
     middle = float(np.median(sigma[known])) if known.any() else 1.0
@@ -104,6 +109,20 @@ def normal_scores(values: FloatArray) -> FloatArray:
     return scores
 
 
+def _past_year(dataset: Dataset, index: int) -> IntArray:
+    """Return the decisions of the year that ends with decision `index`, itself the last."""
+    until = dataset.decisions[: index + 1]
+    return np.flatnonzero(until > until[-1] - YEAR)
+
+
+def _known_mean(values: FloatArray) -> FloatArray:
+    """Return the mean `(n,)` of the finite values of each column; NaN where there is none."""
+    known = np.isfinite(values)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    count = known.sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
 @lru_cache(maxsize=64)
 def _quantiles(count: int) -> FloatArray:
     """Return the normal quantiles of 2 .. 2 `count` halves of `count` + 1."""
@@ -118,7 +137,7 @@ def _betas(dataset: Dataset, index: int, names: IntArray) -> FloatArray:
     Betas" (1973). A name with fewer than `MIN_BETA_SESSIONS` returns has beta 1.
     """
     last = int(dataset.decisions[index])
-    rows = dataset.returns[max(last + 1 - BETA_SESSIONS, 0) : last + 1, names].astype(np.float64)
+    rows = dataset.returns[max(last + 1 - YEAR, 0) : last + 1, names].astype(np.float64)
     known = np.isfinite(rows)
     count = known.sum(axis=0)
     if not len(rows) or not len(names):
