@@ -37,6 +37,9 @@ class TrainingSettings(Section):
     max_runtime_seconds: Positive = 6 * 3600
     instance_type: str = "ml.m5.2xlarge"
     spot: bool = True
+    max_parallel_jobs: Positive = Field(
+        9, description="Jobs that train at once; the account's quota of the instance type caps it."
+    )
 
 
 class CostSettings(Section):
@@ -95,11 +98,11 @@ class PortfolioSettings(Section):
     max_participation: float = Field(
         0.10, gt=0, description="Largest purchase, as a share of a day's dollar volume."
     )
-    min_price_usd: float = Field(
-        1.0, ge=0, description="Last close that a name needs to be in the month's ranking."
-    )
     min_dollar_volume_usd: float = Field(
-        100_000.0, ge=0, description="Median daily value traded, 21 sessions."
+        100_000.0,
+        ge=0,
+        description="Median daily value traded, 21 sessions, that a name needs to be held; there "
+        "is no floor of price, which splits change with hindsight.",
     )
     exclude: tuple[str, ...] = Field((), description="Symbols that are never bought.")
 

@@ -119,8 +119,7 @@ def _carried(adjusted_close: FloatArray) -> FloatArray:
 
 def _store(values: FloatArray, plane: Features) -> None:
     """Round to single precision; infinite is unknown."""
-    rounded = values.astype(np.float32)
-    infinite = np.isinf(rounded)
+    plane[:] = values
+    infinite = np.isinf(plane)
     if infinite.any():
-        rounded[infinite] = np.nan
-    plane[:] = rounded
+        plane[infinite] = np.nan

@@ -8,10 +8,12 @@ from trading.features.block import Block
 from trading.features.median import month_median
 from trading.features.returns import STALE, positive
 from trading.features.windows import (
+    fold,
     highest,
     last_known,
     trailing_deviation,
     trailing_mean,
+    trailing_volatility,
 )
 from trading.market.panel import FloatArray
 from trading.universe.liquidity import IntArray
@@ -28,12 +30,11 @@ def formulas(block: Block) -> Iterator[tuple[str, FloatArray]]:
         yield f"return_{back}", _change(block, 0, back)
     yield "momentum_252_21", _change(block, MONTH, YEAR)
     yield "bollinger_z_20", _bollinger_z(block)
-    deviation = trailing_deviation(block.returns, block.returns_known, MONTH, 14, ddof=1)[1]
-    yield "volatility_21", deviation
+    yield "volatility_21", trailing_volatility(block.returns, block.returns_known, MONTH, 14)
     yield "overnight_21", _overnight(block)
     yield "volume_shock", _volume_shock(block)
     traded = block.close * block.volume
-    yield "dollar_volume_21", _log(month_median(traded, block.known(np.isfinite(traded)), 14))
+    yield "dollar_volume_21", _usual_value(block, traded)
     yield "amihud_21", _illiquidity(block, traded)
     yield "high_252", _below_high(block)
     yield "new_listing", _new_listing(block)
@@ -78,9 +79,19 @@ def _overnight(block: Block) -> FloatArray:
 
 def _volume_shock(block: Block) -> FloatArray:
     known = block.known(np.isfinite(block.volume))
-    shock = trailing_mean(block.volume, known, MONTH, 14)
-    shock /= trailing_mean(block.volume, known, HALF_YEAR, 84)
-    return _log(shock)
+    shock = fold(known.zeroed(block.volume), MONTH)
+    # Six months make the half-year; the sums of months are there already.
+    half_year = fold(shock, HALF_YEAR // MONTH, stride=MONTH)
+    shock /= half_year
+    shock *= known.count(HALF_YEAR) / known.count(MONTH)
+    known.require(shock, MONTH, 14)
+    return _log(known.require(shock, HALF_YEAR, 84))
+
+
+def _usual_value(block: Block, traded: FloatArray) -> FloatArray:
+    # Rounding keeps the order: the median of what is rounded is the rounded median.
+    known = block.known(np.isfinite(traded))
+    return _log(month_median(traded.astype(np.float32), known, 14))
 
 
 def _illiquidity(block: Block, traded: FloatArray) -> FloatArray:

@@ -19,14 +19,14 @@ Sorted = list[FloatArray]
 
 
 def month_median(values: FloatArray, known: Known, least: int) -> FloatArray:
-    """Return the median of the known values of the trailing 21 rows, `(T, N)`.
+    """Return the median of the known values of the trailing 21 rows, `(T, N)`, in their precision.
 
     The mean of the two in the middle where their number is even; NaN where fewer than `least` are
     known. Equal to `numpy.nanmedian` of each window.
     """
     if known.since is None:
         return known.require(_with_gaps(values, known), MONTH, least)
-    median = np.full(values.shape, np.nan)
+    median = np.full_like(values, np.nan)
     whole = known.since + MONTH - 1
     median[whole:] = _median(values[known.since :])
     begun = Known(known.cells[:whole])
@@ -42,10 +42,11 @@ def _with_gaps(values: FloatArray, known: Known) -> FloatArray:
     """
     before = np.zeros((MONTH - 1, values.shape[1]), dtype=bool)
     cells = np.concatenate([before, known.cells])
-    padded = np.concatenate([np.zeros(before.shape), values])
+    padded = np.concatenate([np.zeros(before.shape, values.dtype), values])
     turn = np.logical_xor.accumulate(~cells, axis=0)
-    upper = _median(np.where(cells, padded, np.where(turn, np.inf, -np.inf)))
-    lower = _median(np.where(cells, padded, np.where(turn, -np.inf, np.inf)))
+    infinite = values.dtype.type(np.inf)
+    upper = _median(np.where(cells, padded, np.where(turn, infinite, -infinite)))
+    lower = _median(np.where(cells, padded, np.where(turn, -infinite, infinite)))
     # Where nothing is known they are opposite infinities.
     with np.errstate(invalid="ignore"):
         return np.asarray((upper + lower) / 2.0)
@@ -54,7 +55,7 @@ def _with_gaps(values: FloatArray, known: Known) -> FloatArray:
 def _median(values: FloatArray) -> FloatArray:
     """Return the median of every whole window, `(T - 20, N)`."""
     rows = max(len(values) - MONTH + 1, 0)
-    median = np.empty((rows, values.shape[1]))
+    median = np.empty((rows, values.shape[1]), values.dtype)
     step = max(CACHED_CELLS // max(values.shape[1], 1), 4 * MONTH)
     for start in range(0, rows, step):
         stop = min(start + step, rows)

@@ -15,17 +15,22 @@ from trading.market.panel import FloatArray
 from trading.universe.liquidity import BoolArray, IntArray
 
 
-def fold(values: FloatArray, window: int, operation: np.ufunc = np.add) -> FloatArray:
-    """Return `operation` (associative) over the trailing `window` rows of `(T, N)` values."""
+def fold(
+    values: FloatArray, window: int, operation: np.ufunc = np.add, *, stride: int = 1
+) -> FloatArray:
+    """Return `operation` (associative) over the trailing `window` rows of `(T, N)` values.
+
+    With a `stride`, over `window` rows that lie so many apart, the row itself among them.
+    """
     part, size = values, 1
     result, covered = values, 0
     while True:
         if window & size:
-            result = _joined(result, part, covered, operation) if covered else part
+            result = _joined(result, part, covered * stride, operation) if covered else part
             covered += size
         if covered == window:
             return result
-        part = _joined(part, part, size, operation)
+        part = _joined(part, part, size * stride, operation)
         size *= 2
 
 
@@ -120,6 +125,25 @@ def trailing_deviation(
     return known.require(mean, window, least), known.require(squares, window, least)
 
 
+def trailing_volatility(values: FloatArray, known: Known, window: int, least: int) -> FloatArray:
+    """Return the sample standard deviation of the known returns of the window, NaN as there.
+
+    From plain sums of squares: a mean that is small beside the deviation, as that of daily returns,
+    costs no digits.
+    """
+    filled = known.zeroed(values)
+    total = fold(filled, window)
+    count = known.count(window)
+    total *= total
+    total /= count
+    squares = fold(filled * filled, window)
+    squares -= total
+    np.maximum(squares, 0.0, out=squares)
+    squares /= np.maximum(count - 1.0, 0.0)
+    np.sqrt(squares, out=squares)
+    return known.require(squares, window, least)
+
+
 def last_known(values: FloatArray, limit: int) -> FloatArray:
     """Return the last known value at each row, `(T, N)`, at most `limit` rows old."""
     result, age = values, 0
@@ -175,14 +199,14 @@ class _Moments:
             cross -= there[:-back] * n[back:]
             cross *= cross
             cross /= np.maximum(n[back:] * m[:-back] * count[back:], 1.0)
-        if self.squares is None:
-            squares = np.zeros_like(near)
-            squares[back:] = cross
-        else:
-            squares = self.squares.copy()
-            squares[back:] += cross
         if far.squares is not None:
-            squares[back:] += far.squares[:-back]
+            cross += far.squares[:-back]
+        squares = np.empty_like(near)
+        if self.squares is None:
+            squares[:back], squares[back:] = 0.0, cross
+        else:
+            squares[:back] = self.squares[:back]
+            np.add(self.squares[back:], cross, out=squares[back:])
         return _Moments(count, _joined(near, there, back, np.add), squares)
 
 

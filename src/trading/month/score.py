@@ -25,17 +25,15 @@ def market_context(request: ContextRequest, resources: Resources) -> Context:
     dataset = load_dataset(request.prepared, resources)
     portfolio = model_portfolio(stored_before(month.month, resources), dataset, settings)
     excluded = np.isin(dataset.symbols, month.exclude)
-    price = _last_prices(resources.lake, dataset, month)
-    dear_enough = price >= settings.portfolio.min_price_usd
     section = CrossSection(
         symbols=dataset.symbols,
         features=dataset.features[-1],
         context=dataset.context[-1],
-        eligible=dataset.eligible[-1] & dataset.active & ~excluded & dear_enough,
+        eligible=dataset.eligible[-1] & dataset.active & ~excluded,
         held=portfolio.weights,
         dollar_volume=dataset.dollar_volume[-1],
         volatility=dataset.volatility[-1],
-        price=price,
+        price=_last_prices(resources.lake, dataset, month),
         nav=portfolio.nav,
     )
     key = f"{month.folder}/context.npz"
