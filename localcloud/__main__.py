@@ -1,4 +1,4 @@
-"""`python -m localcloud serve | audit`: run the embedded cloud, or read what it decided."""
+"""`python -m localcloud`: run the embedded cloud, deploy to it, read what it decided."""
 
 import argparse
 import json
@@ -11,6 +11,8 @@ from typing import Any
 from localcloud.errors import CloudError
 from localcloud.lifetime import stop_requested
 
+DEPLOYED = ("created", "restored", "updated", "replaced", "unchanged", "deleted", "seconds")
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit status."""
@@ -20,13 +22,23 @@ def main(arguments: list[str] | None = None) -> int:
     serve.add_argument("--home", type=Path, required=True, help="folder of the cloud's state")
     serve.add_argument("--port", type=int, default=0, help="TCP port; 0 takes a free one")
     serve.add_argument("--no-deploy", action="store_true", help="leave the stack as it is")
-    serve.add_argument("--stack", default="dev", help="Pulumi stack to deploy")
-    serve.add_argument("--config", default="{}", help="JSON object of stack configuration")
+    changing = {
+        "preview": "print what deploying would change",
+        "destroy": "delete everything that was deployed, stored data included",
+    }
+    for name, what in changing.items():
+        command = commands.add_parser(name, help=what)
+        command.add_argument("--home", type=Path, required=True, help="folder of the cloud's state")
+    for command in (serve, *(commands.choices[name] for name in changing)):
+        command.add_argument("--stack", default="dev", help="Pulumi stack to deploy")
+        command.add_argument("--config", default="{}", help="JSON object of stack configuration")
     audit = commands.add_parser("audit", help="print who was allowed and denied what")
     audit.add_argument("--home", type=Path, required=True, help="folder of the cloud's state")
     audit.add_argument("--denied", action="store_true", help="denied calls only")
     audit.add_argument("--json", action="store_true", help="one JSON object a line")
     options = parser.parse_args(arguments)
+    if options.command in changing:
+        return _change(options)
     return _serve(options) if options.command == "serve" else _audit(options)
 
 
@@ -48,8 +60,10 @@ def _serve(options: argparse.Namespace) -> int:
             _say(event="phase", name="deploying")
             from localcloud.deployment import deploy
 
-            outputs = dict(deploy(context, options.config)["outputs"])
+            deployment = deploy(context, options.config)
+            outputs = dict(deployment["outputs"])
             home.keep_outputs(outputs)
+            _say(event="deployed", **{name: deployment[name] for name in DEPLOYED})
         cloud.begin()
         keys = context.operator
         running = RunningCloud(os.getpid(), context.endpoint, context.region, keys, outputs)
@@ -78,6 +92,40 @@ def _serve(options: argparse.Namespace) -> int:
     finally:
         if cloud is not None:
             cloud.stop()
+    return 0
+
+
+def _change(options: argparse.Namespace) -> int:
+    """Run the deployer on the home's cloud, or on one that lives as long as this takes."""
+    from localcloud.context import REPOSITORY
+    from localcloud.deployment import deploy, deploy_to
+    from localcloud.home import Home, find_running
+
+    try:
+        running = find_running(options.home)
+        if running is not None:
+            result = deploy_to(
+                running,
+                options.home,
+                REPOSITORY,
+                stack=options.stack,
+                config=options.config,
+                command=options.command,
+            )
+        else:
+            home = Home(options.home)
+            _log_to(home.path / "logs")
+            from localcloud.server import Cloud
+
+            cloud = Cloud(home, stack=options.stack)
+            try:
+                result = deploy(cloud.context, options.config, options.command)
+            finally:
+                cloud.stop()
+    except (CloudError, OSError) as error:
+        _say(error=str(error))
+        return 1
+    _say(**result)
     return 0
 
 

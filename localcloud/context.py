@@ -17,6 +17,8 @@ from localcloud.processes.spawner import Spawner, Stream
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
+# the tag by which CreateKey makes a key again with the id that it had
+KEY_ID_TAG = "localcloud:key-id"
 REPOSITORY = Path(__file__).parents[1]
 
 

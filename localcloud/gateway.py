@@ -25,6 +25,7 @@ _SERIAL = KEPT | {
     "cloudwatch",
     "events",
     "iam",
+    "kms",
     "logs",
     "sagemaker",
     "scheduler",

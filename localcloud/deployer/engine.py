@@ -10,6 +10,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.deployer.cloud import Cloud
+from localcloud.deployer.diff import Difference, differences
 from localcloud.deployer.errors import DeployError, ProtectedError
 from localcloud.deployer.handler import Handler, Inputs, Live, handler_for, is_existing
 from localcloud.deployer.inert import INERT, inert_outputs
@@ -17,9 +18,14 @@ from localcloud.deployer.state import Entry, State, input_hashes
 
 
 class Action(StrEnum):
-    """What becomes of a resource."""
+    """What becomes of a resource.
+
+    `restored`: deployed before and unchanged, but lost by the cloud, which keeps it in memory only;
+    `adopted`: found in the cloud without being known to the state.
+    """
 
     CREATED = "created"
+    RESTORED = "restored"
     ADOPTED = "adopted"
     UPDATED = "updated"
     REPLACED = "replaced"
@@ -31,24 +37,37 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
-    """What became of one resource, or will in a preview; `keys` are the inputs that differ."""
+    """What became of one resource, or will in a preview.
+
+    Attributes
+    ----------
+    keys : the inputs that differ
+    reason : why, of an inert resource
+    properties : what differs in them
+    """
 
     urn: str
     action: Action
     keys: Sequence[str] = ()
     reason: str | None = None
+    properties: Sequence[Difference] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values, without what is empty."""
         shown: dict[str, Any] = {"urn": self.urn, "action": str(self.action)}
         if self.keys:
             shown["keys"] = list(self.keys)
+        if self.properties:
+            shown["properties"] = [one.to_dict() for one in self.properties]
         return shown | ({"reason": self.reason} if self.reason else {})
 
 
 @dataclass(frozen=True)
 class Registration:
-    """What the program registers: a resource with its inputs and options."""
+    """What the program registers: a resource with its inputs and options.
+
+    `shown` are the inputs with their secrets masked.
+    """
 
     urn: str
     type: str
@@ -58,6 +77,7 @@ class Registration:
     protect: bool = False
     retain: bool = False
     ignored: Sequence[str] = ()
+    shown: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -92,7 +112,8 @@ class Engine:
             self._registered.add(urn)
         if registration.type in INERT:
             self._note(Change(urn, Action.INERT, reason=INERT[registration.type]))
-            return registration.name, inert_outputs(registration.type, registration.inputs)
+            name, inputs = registration.name, registration.inputs
+            return inert_outputs(registration.type, name, urn, inputs)
         handler = handler_for(registration.type, urn, self.cloud)
         try:
             live = self._reconcile(handler, registration)
@@ -122,14 +143,17 @@ class Engine:
             entry = None
         if entry is None and not self.preview:
             return self._begin(handler, registration, inputs)
-        identity = entry.id if entry else handler.identify(inputs)
-        live = handler.read(identity, inputs) if identity else None
+        if entry is None:  # in a preview: what it hangs on may not be there yet, to ask about it
+            self._note(Change(registration.urn, Action.CREATED))
+            return Live(handler.identify(inputs) or "", {})
+        live = handler.read(entry.id, inputs)
         action, keys = _decide(handler, registration, entry, live)
+        properties = _properties(registration, entry, keys)
         if not self.preview:
-            live = self._apply(handler, action, live, inputs, registration.urn)
-            self.state.put(registration.urn, _entry(registration, live.id))
-        self._note(Change(registration.urn, action, keys))
-        return live or Live("", {})
+            live = self._apply(handler, action, entry.id, live, inputs, registration.urn)
+            self.state.put(registration.urn, _entry(registration, live))
+        self._note(Change(registration.urn, action, keys, properties=properties))
+        return live or Live(entry.id, dict(entry.outputs))
 
     def _begin(self, handler: Handler, registration: Registration, inputs: Inputs) -> Live:
         """Create what the state does not know, or adopt what is there already."""
@@ -143,19 +167,26 @@ class Engine:
                 raise
             handler.update(existing.id, inputs)
             live, action = existing, Action.ADOPTED
-        self.state.put(registration.urn, _entry(registration, live.id))
+        self.state.put(registration.urn, _entry(registration, live))
         self._note(Change(registration.urn, action))
         return live
 
     def _apply(
-        self, handler: Handler, action: Action, live: Live | None, inputs: Inputs, urn: str
+        self,
+        handler: Handler,
+        action: Action,
+        identity: str,
+        live: Live | None,
+        inputs: Inputs,
+        urn: str,
     ) -> Live:
-        if live is None:
-            return handler.create(inputs)
         if action is Action.REPLACED:
             self._require_deletable([urn])
-            handler.delete(live.id)
+            if live is not None:
+                handler.delete(live.id)
             return handler.create(inputs)
+        if live is None:
+            return handler.restore(identity, inputs)
         if action is Action.UPDATED:
             handler.update(live.id, inputs)
         return live
@@ -184,7 +215,7 @@ class Engine:
         if protected:
             raise ProtectedError(
                 f"{len(protected)} protected resource(s) would be deleted, first {protected[0]}:"
-                " set trading:protect to false and run `up` before"
+                " set trading:protect to false and deploy once before"
             )
 
     def _note(self, change: Change) -> None:
@@ -193,12 +224,8 @@ class Engine:
 
 
 def _decide(
-    handler: Handler, registration: Registration, entry: Entry | None, live: Live | None
+    handler: Handler, registration: Registration, entry: Entry, live: Live | None
 ) -> tuple[Action, list[str]]:
-    if live is None:
-        return Action.CREATED, []
-    if entry is None:
-        return Action.ADOPTED, []
     hashes = input_hashes(registration.inputs)
     differing = sorted(
         name
@@ -207,17 +234,29 @@ def _decide(
     )
     if handler.replace_on & set(differing):
         return Action.REPLACED, differing
-    if differing or live.drifted:
+    if differing or (live is not None and live.drifted):
         return Action.UPDATED, differing
-    return Action.UNCHANGED, []
+    return (Action.RESTORED if live is None else Action.UNCHANGED), []
 
 
-def _entry(registration: Registration, identity: str) -> Entry:
+def _properties(registration: Registration, entry: Entry, keys: Sequence[str]) -> list[Difference]:
+    """Return what differs in the inputs of these names; a secret only says that it does."""
+    found: list[Difference] = []
+    for name in keys:
+        old, new = entry.shown.get(name), registration.shown.get(name)
+        inner = list(differences(old, new, name))
+        found += inner or [Difference(name, old, new)]
+    return found
+
+
+def _entry(registration: Registration, live: Live) -> Entry:
     return Entry(
         type=registration.type,
-        id=identity,
+        id=live.id,
         inputs=input_hashes(registration.inputs),
         dependencies=tuple(registration.dependencies),
         protect=registration.protect,
         retain=registration.retain,
+        shown={k: v for k, v in registration.shown.items() if v is not None},
+        outputs=live.outputs,
     )

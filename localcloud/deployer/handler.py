@@ -61,6 +61,10 @@ class Handler(ABC):
     def create(self, inputs: Inputs) -> Live:
         """Create the resource; one that exists already raises the service's own error."""
 
+    def restore(self, identity: str, inputs: Inputs) -> Live:  # noqa: ARG002
+        """Create a resource again that the cloud has lost; it keeps its id where ids are random."""
+        return self.create(inputs)
+
     @abstractmethod
     def update(self, identity: str, inputs: Inputs) -> None:
         """Bring an existing resource to its inputs."""

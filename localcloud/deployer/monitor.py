@@ -100,6 +100,7 @@ class _Provisioning(Mocks):
                 type=args.typ,
                 name=args.name,
                 inputs=inputs,
+                shown=masked(args.inputs),
                 dependencies=_dependencies(request),
                 protect=request.protect,
                 retain=request.retainOnDelete,

@@ -23,7 +23,9 @@ class Entry:
     ----------
     type : Pulumi type
     id : identity for the provider
-    inputs : name of an input to the hash of its value; values are not kept, some are secret
+    inputs : name of an input to the hash of its value, secrets included
+    shown : the inputs themselves, secrets masked
+    outputs : what the cloud gave it, such as its ARN
     dependencies : URNs of what it needs, its parent included
     protect : whether it may not be deleted
     retain : whether it stays in the cloud when it leaves the program
@@ -35,6 +37,8 @@ class Entry:
     dependencies: Sequence[str] = ()
     protect: bool = False
     retain: bool = False
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -152,11 +153,11 @@ def _open(one: Timed, now: datetime) -> bool:
 def _from_schedule(group: Any, schedule: Any) -> Timed:
     settings = schedule.target
 
-    def deliveries(_due: datetime) -> tuple[Delivery, ...]:
+    def deliveries(due: datetime) -> tuple[Delivery, ...]:
         return (
             target(
                 settings["Arn"],
-                settings.get("Input") or "{}",
+                _with_context(settings.get("Input") or "{}", schedule.arn, due),
                 service=SCHEDULER_SERVICE,
                 source=schedule.arn,
                 role=settings["RoleArn"],
@@ -177,6 +178,23 @@ def _from_schedule(group: Any, schedule: Any) -> Timed:
         deliveries,
         finish,
     )
+
+
+def _with_context(text: str, arn: str, due: datetime) -> str:
+    """Put a schedule's context attributes into its input.
+
+    Source: EventBridge Scheduler User Guide, "Adding context attributes".
+    """
+    due_text = due.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    attributes = {
+        "schedule-arn": arn,
+        "scheduled-time": due_text,
+        "execution-id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{arn} {due_text}")),
+        "attempt-number": "1",
+    }
+    for name, value in attributes.items():
+        text = text.replace(f"<aws.scheduler.{name}>", value)
+    return text
 
 
 def _from_rule(context: CloudContext, rule: Any, since: datetime) -> Timed:

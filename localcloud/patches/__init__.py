@@ -11,9 +11,11 @@ def install(context: CloudContext) -> None:
     from localcloud.patches import (
         bucket_policies,
         executions,
+        key_ids,
         role_clients,
         sagemaker_jobs,
         sagemaker_tasks,
+        secret_rotation,
     )
     from localcloud.patches.replacements import Replacements
     from localcloud.patches.self_test import check_behaviour, check_symbols
@@ -27,5 +29,7 @@ def install(context: CloudContext) -> None:
     sagemaker_tasks.install(replacements, context, runner)
     sagemaker_jobs.install(replacements, runner)
     executions.install(replacements)
+    key_ids.install(replacements)
+    secret_rotation.install(replacements, context)
     role_clients.install(replacements, context)
     check_behaviour(context)

@@ -47,6 +47,7 @@ DEFINING: Mapping[str, Mapping[str, str]] = {
         "CreateSecret": "Name",
         "PutSecretValue": "SecretId",
         "UpdateSecret": "SecretId",
+        "UpdateSecretVersionStage": "SecretId",
         "TagResource": "SecretId",
         "UntagResource": "SecretId",
     },
@@ -74,6 +75,7 @@ _ADDING = frozenset(
         "TagResource",
         "UntagResource",
         "UpdateTable",
+        "UpdateSecretVersionStage",
     }
 )
 _KEPT_HEADERS = ("Content-Type", "X-Amz-Target", "X-Amz-Bucket-Object-Lock-Enabled")

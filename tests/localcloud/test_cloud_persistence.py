@@ -67,7 +67,17 @@ def write_everything(cloud: Any) -> dict[str, Any]:
     write_items(cloud.client("dynamodb"))
     register_models(cloud.client("sagemaker"))
     secret = cloud.client("secretsmanager").create_secret(Name="key", SecretString="one")
-    cloud.client("secretsmanager").put_secret_value(SecretId="key", SecretString="two")
+    secrets = cloud.client("secretsmanager")
+    current = secrets.put_secret_value(SecretId="key", SecretString="two")["VersionId"]
+    staged = secrets.put_secret_value(
+        SecretId="key", SecretString="three", VersionStages=["AWSPENDING"]
+    )
+    secrets.update_secret_version_stage(
+        SecretId="key",
+        VersionStage="AWSCURRENT",
+        MoveToVersionId=staged["VersionId"],
+        RemoveFromVersionId=current,
+    )
     mail = cloud.client("sesv2")
     mail.create_email_identity(EmailIdentity="a@trading.example")
     sent = mail.send_email(
@@ -145,7 +155,7 @@ def assert_everything(cloud: Any, kept: dict[str, Any]) -> None:
     approvals = {p["ModelPackageVersion"]: p["ModelApprovalStatus"] for p in packages}
     assert approvals == {1: "PendingManualApproval", 2: "Approved"}
     secret = cloud.client("secretsmanager").get_secret_value(SecretId=kept["secret"])
-    assert (secret["ARN"], secret["SecretString"]) == (kept["secret"], "two")
+    assert (secret["ARN"], secret["SecretString"]) == (kept["secret"], "three")
 
 
 def test_everything_acknowledged_survives_a_kill(tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ def cloud(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
 def role(name: str = "reader", **options: Any) -> Registration:
     changed = options.pop("inputs", {})
     inputs = {"name": name, "assumeRolePolicy": TRUST, "description": "Reads"} | changed
+    options.setdefault("shown", inputs)
     return Registration(f"urn:{ROLE}::role", ROLE, "role", inputs, **options)
 
 
@@ -119,17 +120,54 @@ def test_what_exists_without_state_is_adopted(stack: Stack) -> None:
     assert found["Description"] == "Writes"
 
 
-def test_what_is_gone_from_the_cloud_is_created_again(stack: Stack) -> None:
+def test_what_the_cloud_has_lost_is_restored(stack: Stack) -> None:
     stack.up(role())
     stack.cloud.client("iam").delete_role(RoleName="reader")
-    assert actions(stack.up(role())) == [Action.CREATED]
+    assert actions(stack.up(role(), preview=True)) == [Action.RESTORED]
+    assert actions(stack.up(role())) == [Action.RESTORED]
     assert stack.roles() == {"reader"}
+
+
+def test_what_the_cloud_has_lost_and_the_program_changed_is_updated(stack: Stack) -> None:
+    stack.up(role())
+    stack.cloud.client("iam").delete_role(RoleName="reader")
+    assert actions(stack.up(role(inputs={"description": "Writes"}))) == [Action.UPDATED]
+    found = stack.cloud.client("iam").get_role(RoleName="reader")["Role"]
+    assert found["Description"] == "Writes"
 
 
 def test_a_changed_input_updates_in_place_and_is_named(stack: Stack) -> None:
     stack.up(role())
     engine = stack.up(role(inputs={"description": "Writes"}))
     assert [(c.action, list(c.keys)) for c in engine.changes] == [(Action.UPDATED, ["description"])]
+
+
+def test_a_changed_policy_names_what_changed_inside_it(stack: Stack) -> None:
+    stack.up(role())
+    trust = json.loads(TRUST)
+    trust["Statement"][0]["Principal"]["Service"] = "states.amazonaws.com"
+    changed = role(inputs={"assumeRolePolicy": json.dumps(trust), "description": None})
+    (change,) = stack.up(changed, preview=True).changes
+    assert [(one.path, one.old, one.new) for one in change.properties] == [
+        (
+            "assumeRolePolicy.Statement[0].Principal.Service",
+            "lambda.amazonaws.com",
+            "states.amazonaws.com",
+        ),
+        ("description", "Reads", None),
+    ]
+
+
+def test_a_changed_secret_says_only_that_it_changed(stack: Stack) -> None:
+    stack.up(role(inputs={"description": "s3cr3t"}, shown={"description": "[secret]"}))
+    changed = role(inputs={"description": "n3w"}, shown={"description": "[secret]"})
+    (change,) = stack.up(changed, preview=True).changes
+    (shown,) = change.properties
+    assert (shown.path, shown.old, shown.new) == ("description", "[secret]", "[secret]")
+    stack.up(changed)
+    kept = stack.path.read_text()
+    assert "s3cr3t" not in kept
+    assert "n3w" not in kept
 
 
 def test_an_ignored_change_is_no_change(stack: Stack) -> None:

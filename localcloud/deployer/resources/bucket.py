@@ -232,6 +232,33 @@ class Lifecycle(BucketSetting):
         gone(self.cloud.client("s3").delete_bucket_lifecycle, Bucket=identity)
 
 
+@handles("aws:s3/bucketLogging:BucketLogging")
+class Logging(BucketSetting):
+    """Where accesses to a bucket would be logged: the embedded cloud writes no such logs."""
+
+    def read(self, identity: str, inputs: Inputs) -> Live | None:  # noqa: ARG002
+        """Ask for the target."""
+        answer = found(self.cloud.client("s3").get_bucket_logging, Bucket=identity)
+        return Live(identity) if answer and "LoggingEnabled" in answer else None
+
+    def put(self, inputs: Inputs) -> None:
+        """Put the target."""
+        self.cloud.client("s3").put_bucket_logging(
+            Bucket=inputs["bucket"],
+            BucketLoggingStatus={
+                "LoggingEnabled": {
+                    "TargetBucket": inputs["targetBucket"],
+                    "TargetPrefix": inputs["targetPrefix"],
+                }
+            },
+        )
+
+    def delete(self, identity: str) -> None:
+        """Remove the target."""
+        call = self.cloud.client("s3").put_bucket_logging
+        gone(call, Bucket=identity, BucketLoggingStatus={})
+
+
 def _lifecycle_rule(rule: Inputs) -> dict[str, Any]:
     found_rule: dict[str, Any] = {
         "ID": rule["id"],

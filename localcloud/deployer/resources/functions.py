@@ -46,6 +46,8 @@ class Function(Handler):
             **given(inputs, Architectures="architectures"),
             **_configuration(inputs),
         )
+        if inputs.get("reservedConcurrentExecutions") is not None:
+            self._reserve(str(inputs["name"]), inputs)
         return self._live(answer)
 
     def update(self, identity: str, inputs: Inputs) -> None:
@@ -54,6 +56,17 @@ class Function(Handler):
         configuration = client.update_function_configuration(**_configuration(inputs))
         client.update_function_code(FunctionName=identity, ImageUri=inputs["imageUri"])
         client.tag_resource(Resource=configuration["FunctionArn"], Tags=inputs.get("tags") or {})
+        self._reserve(identity, inputs)
+
+    def _reserve(self, name: str, inputs: Inputs) -> None:
+        """Put the reserved concurrency; none, or -1 as the provider says it, takes it away."""
+        client, reserved = self.cloud.client("lambda"), inputs.get("reservedConcurrentExecutions")
+        if reserved is not None and reserved >= 0:
+            client.put_function_concurrency(
+                FunctionName=name, ReservedConcurrentExecutions=reserved
+            )
+        elif "ReservedConcurrentExecutions" in client.get_function_concurrency(FunctionName=name):
+            client.delete_function_concurrency(FunctionName=name)
 
     def delete(self, identity: str) -> None:
         """Delete the function."""
@@ -68,8 +81,23 @@ def _configuration(inputs: Inputs) -> dict[str, Any]:
         "Environment": {"Variables": (inputs.get("environment") or {}).get("variables") or {}},
         "ImageConfig": given(image, Command="commands", EntryPoint="entryPoints"),
         "TracingConfig": {"Mode": (inputs.get("tracingConfig") or {}).get("mode", "PassThrough")},
-        **given(inputs, Description="description", Timeout="timeout", MemorySize="memorySize"),
+        **_optional(inputs),
     }
+
+
+def _optional(inputs: Inputs) -> dict[str, Any]:
+    found_inputs = given(
+        inputs,
+        Description="description",
+        Timeout="timeout",
+        MemorySize="memorySize",
+        KMSKeyArn="kmsKeyArn",
+    )
+    if letters := inputs.get("deadLetterConfig"):
+        found_inputs["DeadLetterConfig"] = {"TargetArn": letters["targetArn"]}
+    if storage := inputs.get("ephemeralStorage"):
+        found_inputs["EphemeralStorage"] = {"Size": storage["size"]}
+    return found_inputs
 
 
 @handles("aws:lambda/permission:Permission")

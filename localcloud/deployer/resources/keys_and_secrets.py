@@ -1,6 +1,19 @@
 """KMS keys and Secrets Manager secrets."""
 
-from localcloud.deployer.handler import Handler, Inputs, Live, found, gone, handles, tag_list
+from typing import Any
+
+from localcloud.context import KEY_ID_TAG
+from localcloud.deployer.handler import (
+    Handler,
+    Inputs,
+    Live,
+    SettingHandler,
+    found,
+    given,
+    gone,
+    handles,
+    tag_list,
+)
 
 PENDING = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
 
@@ -22,11 +35,17 @@ class Key(Handler):
 
     def create(self, inputs: Inputs) -> Live:
         """Create the key, with rotation where it is asked for."""
+        return self._create(inputs, tag_list(inputs, "TagKey", "TagValue"))
+
+    def restore(self, identity: str, inputs: Inputs) -> Live:
+        """Create the key with the id that it had."""
+        named = {"TagKey": KEY_ID_TAG, "TagValue": identity}
+        return self._create(inputs, [*tag_list(inputs, "TagKey", "TagValue"), named])
+
+    def _create(self, inputs: Inputs, tags: list[dict[str, str]]) -> Live:
         client = self.cloud.client("kms")
         answer = client.create_key(
-            Description=inputs.get("description", ""),
-            Policy=inputs["policy"],
-            Tags=tag_list(inputs, "TagKey", "TagValue"),
+            Description=inputs.get("description", ""), Policy=inputs["policy"], Tags=tags
         )
         identity = str(answer["KeyMetadata"]["KeyId"])
         if inputs.get("enableKeyRotation"):
@@ -101,14 +120,21 @@ class Secret(Handler):
     def create(self, inputs: Inputs) -> Live:
         """Create the secret, without a value."""
         answer = self.cloud.client("secretsmanager").create_secret(
-            Name=inputs["name"], Description=inputs.get("description", ""), Tags=tag_list(inputs)
+            Name=inputs["name"],
+            Description=inputs.get("description", ""),
+            Tags=tag_list(inputs),
+            **given(inputs, KmsKeyId="kmsKeyId"),
         )
         return Live(str(inputs["name"]), {"arn": answer["ARN"], "name": answer["Name"]})
 
     def update(self, identity: str, inputs: Inputs) -> None:
         """Put the description and the tags."""
         client = self.cloud.client("secretsmanager")
-        client.update_secret(SecretId=identity, Description=inputs.get("description", ""))
+        client.update_secret(
+            SecretId=identity,
+            Description=inputs.get("description", ""),
+            **given(inputs, KmsKeyId="kmsKeyId"),
+        )
         client.tag_resource(SecretId=identity, Tags=tag_list(inputs))
 
     def delete(self, identity: str) -> None:
@@ -118,3 +144,42 @@ class Secret(Handler):
             SecretId=identity,
             ForceDeleteWithoutRecovery=True,
         )
+
+
+@handles("aws:secretsmanager/secretRotation:SecretRotation")
+class SecretRotation(SettingHandler):
+    """Which function rotates a secret, and when; its id is the secret's."""
+
+    replace_on = frozenset({"secretId"})
+
+    def identify(self, inputs: Inputs) -> str | None:
+        """Return the secret's id."""
+        return str(inputs["secretId"])
+
+    def read(self, identity: str, inputs: Inputs) -> Live | None:
+        """Ask whether the secret is rotated; by another function, it drifted."""
+        answer = found(self.cloud.client("secretsmanager").describe_secret, SecretId=identity)
+        if answer is None or not answer.get("RotationEnabled"):
+            return None
+        wanted = inputs.get("rotationLambdaArn", answer.get("RotationLambdaARN"))
+        drifted = answer.get("RotationLambdaARN") != wanted
+        return Live(identity, {"rotationEnabled": True}, drifted=drifted)
+
+    def put(self, inputs: Inputs) -> dict[str, Any]:
+        """Set the function and the times; the secret is rotated now only where that is asked."""
+        self.cloud.client("secretsmanager").rotate_secret(
+            SecretId=inputs["secretId"],
+            RotateImmediately=bool(inputs.get("rotateImmediately", True)),
+            RotationRules=given(
+                inputs["rotationRules"],
+                AutomaticallyAfterDays="automaticallyAfterDays",
+                Duration="duration",
+                ScheduleExpression="scheduleExpression",
+            ),
+            **given(inputs, RotationLambdaARN="rotationLambdaArn"),
+        )
+        return {"rotationEnabled": True}
+
+    def delete(self, identity: str) -> None:
+        """Let the secret be as it is."""
+        gone(self.cloud.client("secretsmanager").cancel_rotate_secret, SecretId=identity)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from localcloud.deployer.handler import Handler, Inputs, Live, found, gone, handles, tag_list
+from localcloud.deployer.handler import Handler, Inputs, Live, found, given, gone, handles, tag_list
 
 
 @handles("aws:dynamodb/table:Table")
@@ -46,8 +46,10 @@ class Table(Handler):
             "DeletionProtectionEnabled": bool(inputs.get("deletionProtectionEnabled")),
             "Tags": tag_list(inputs),
         }
-        if (inputs.get("serverSideEncryption") or {}).get("enabled"):
-            arguments["SSESpecification"] = {"Enabled": True, "SSEType": "KMS"}
+        encryption = inputs.get("serverSideEncryption") or {}
+        if encryption.get("enabled"):
+            key = given(encryption, KMSMasterKeyId="kmsKeyArn")
+            arguments["SSESpecification"] = {"Enabled": True, "SSEType": "KMS", **key}
         answer = client.create_table(**arguments)
         self._configure(name, inputs)
         return Live(name, {"arn": answer["TableDescription"]["TableArn"], "name": name})
