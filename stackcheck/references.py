@@ -21,6 +21,8 @@ MADE_ELSEWHERE: Mapping[str, str] = {
     f"arn:aws:sagemaker:{PLACE}:model-package/*": "the state machine of the month",
     f"arn:aws:logs:{PLACE}:log-group:/aws/sagemaker/TrainingJobs*": "SageMaker",
     f"arn:aws:events:{PLACE}:event-bus/default": "every account has it",
+    f"arn:aws:acm:{PLACE}:certificate/*": "the operator, who names it in the configuration",
+    "arn:aws:s3:::prod-*-starport-layer-bucket/*": "the registry's own layers",
     "arn:aws:states:::*": "Step Functions' own integrations",
     f"arn:aws:events:{PLACE}:rule/StepFunctions*": "Step Functions, to follow `.sync` tasks",
 }

@@ -188,13 +188,27 @@ def references(resource: Recorded, labels: Labels) -> dict[str, Any]:
 
 
 def _referring(value: Any, attributes: Mapping[str, str]) -> Any:
-    if isinstance(value, str) and value in attributes:
-        return Reference(attributes[value])
+    if isinstance(value, str):
+        return _reference(value, attributes)
     if isinstance(value, list):
         return [_referring(one, attributes) for one in value]
     if isinstance(value, Mapping):
         return {key: _referring(one, attributes) for key, one in value.items()}
     return value
+
+
+def _reference(text: str, attributes: Mapping[str, str]) -> str:
+    """Return text with the attribute that it is, or that it begins with, as a reference.
+
+    What is written into a document stays: its reader shall see the document.
+    """
+    if text in attributes:
+        return Reference(attributes[text])
+    begun = [one for one in attributes if text.startswith(one) and text[len(one)] in ":/"]
+    if not begun:
+        return text
+    longest = max(begun, key=len)
+    return Reference(attributes[longest] + escaped(text[len(longest) :]))
 
 
 def _attributes(urns: tuple[str, ...], labels: Labels) -> Iterator[tuple[str, str]]:

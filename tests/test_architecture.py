@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "trading"
-OUTSIDE = {"functions", "stacks", "localcloud", "streamlit_app"}
+OUTSIDE = {"functions", "stacks", "stackcheck", "localcloud", "streamlit_app"}
 HEAVY = ["torch", "stable_baselines3", "finrl", "streamlit", "gymnasium", "numba"]
 LAYERS = [
     {"errors", "market", "config", "logs", "compiled", "process_lock"},
@@ -25,7 +25,7 @@ LAYERS = [
     {"agents"},
     {"signals"},
     {"evaluation"},
-    {"notifications", "monitoring"},
+    {"notifications", "monitoring", "cost"},
     {"month"},
     {"cli"},
 ]

@@ -16,6 +16,7 @@ from trading.cli import data as data_command
 from trading.cli import inspect, lineage, models, month, serve, strategies
 from trading.cli import universe as universe_command
 from trading.cli.backtest import backtest_command
+from trading.cli.cost import cost_command
 from trading.cli.crash import keep_traceback, unexpected
 from trading.cli.evaluate import evaluate_command
 from trading.cli.fetch import backfill_command, fetch_command
@@ -40,6 +41,7 @@ app.add_typer(session_app, name="session")
 app.command("fetch")(fetch_command)
 app.command("backfill")(backfill_command)
 app.command("backtest")(backtest_command)
+app.command("cost")(cost_command)
 app.command("evaluate")(evaluate_command)
 app.command("run")(run_command)
 app.command("train")(train_command)
