@@ -2,6 +2,6 @@
 
 from functions.station import station
 from trading.month.failure import alert
-from trading.month.payloads import FailureRequest
+from trading.month.failure_requests import AlertRequest
 
-handler = station(alert, FailureRequest)
+handler = station(alert, AlertRequest)

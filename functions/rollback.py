@@ -2,6 +2,6 @@
 
 from functions.station import station
 from trading.month.failure import roll_back
-from trading.month.payloads import FailureRequest
+from trading.month.failure_requests import FailureRequest
 
 handler = station(roll_back, FailureRequest)

@@ -9,8 +9,10 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import BaseModel, ValidationError
 
-from trading.errors import MonthError
+from trading.errors import MonthError, TransientError
 from trading.month.resources import Resources
+from trading.month.transient import may_pass
+from trading.notifications.errors import NotificationError
 
 SERVICE = "trading"
 Event = dict[str, Any]
@@ -54,7 +56,8 @@ def station(work: Callable[[RequestT, Resources], BaseModel], model: type[Reques
     """Make a Lambda handler of a domain function.
 
     The handler parses the event, binds the month's correlation id to the logs, runs the function,
-    counts the outcome, and answers plain JSON.
+    counts the outcome, and answers plain JSON. A failure of AWS that may pass becomes a
+    `TransientError`, after which the state machine calls the function again.
     """
 
     @wraps(work)
@@ -77,9 +80,11 @@ def timed_station(work: TimedWork[RequestT], model: type[RequestT]) -> Handler:
             request = parse(model, event)
             done = work(request, resources(), remaining=lambda: _seconds_of(context))
             answer = done.model_dump(mode="json")
-        except Exception:
+        except Exception as error:
             metrics.add_metric(name="StationFailed", unit=MetricUnit.Count, value=1)
             logger.exception("station failed")
+            if may_pass(error) and not isinstance(error, NotificationError):
+                raise TransientError(f"{type(error).__name__}: {error}") from error
             raise
         metrics.add_metric(name="StationDone", unit=MetricUnit.Count, value=1)
         logger.info("station done", answer=answer)

@@ -23,6 +23,7 @@ TradingError
  |   +- UnknownOutcome       nobody knows whether the broker has the order: reconcile, do not repeat
  |   +- ReconciliationError  our books and the broker's disagree: do not trade
  +- SessionError         a trading session cannot start or go on as asked (lock, home, clock)
+ +- TransientError       a service throttled or gave no answer: the same call may be repeated
  +- StoreError           an object or item is missing, or was changed under us
      +- NotFoundError
      +- ConflictError
@@ -119,6 +120,10 @@ class ReconciliationError(BrokerError):
 
 class SessionError(TradingError):
     """A trading session cannot start, or cannot go on, as it was asked to."""
+
+
+class TransientError(TradingError):
+    """A service throttled, failed or gave no answer; repeating the whole call is safe."""
 
 
 class StoreError(TradingError):

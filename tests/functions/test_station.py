@@ -80,12 +80,28 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
         yield
 
 
+def begin_month() -> None:
+    """Enter the month of `MONTH` into the ledger, as the function that starts months does."""
+    boto3.resource("dynamodb").Table("ledger").put_item(
+        Item={
+            "pk": f"month#{MONTH['month']}",
+            "sk": "run",
+            "month": MONTH["month"],
+            "as_of": MONTH["as_of"],
+            "run": MONTH["run"],
+            "status": "RUNNING",
+        }
+    )
+
+
 @pytest.fixture
 def call(aws: None) -> Iterator[Call]:
     """Call a handler that was imported into this environment."""
     forget_handlers()
 
     def made(name: str, event: dict[str, Any]) -> dict[str, Any]:
+        if name == "finish":
+            begin_month()
         answer: dict[str, Any] = importlib.import_module(f"functions.{name}").handler(
             event, Context()
         )

@@ -3,7 +3,8 @@
 import io
 import json
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,17 @@ class MonthRunner:
         runs = self.resources.runs
         key = key_of(runs, state["prepared"]["dataset_uri"])
         return Dataset.from_bytes(runs.get(f"{key}/dataset.npz").body)
+
+    @contextmanager
+    def reopened(self, state: State) -> Iterator[dict[str, Any]]:
+        """Let a month run again, as when a station is repeated; yield its `month` message."""
+        done = self.resources.ledger.run_of(state["month"]["month"])
+        assert done is not None
+        self.resources.ledger.update_run(done.model_copy(update={"status": "RUNNING"}))
+        try:
+            yield state["month"] | {"run": done.run}
+        finally:
+            self.resources.ledger.update_run(done)
 
     def call(
         self,

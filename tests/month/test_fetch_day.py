@@ -25,8 +25,9 @@ from trading.data.providers.keys import environment_keys  # noqa: E402
 from trading.errors import ConfigurationError, DataError  # noqa: E402
 from trading.market.calendar import today  # noqa: E402
 from trading.month.day_failure import tell_day_failure  # noqa: E402
+from trading.month.failure_requests import DayFailure  # noqa: E402
 from trading.month.fetch import SessionsLeft, check_sessions, fetch_sessions  # noqa: E402
-from trading.month.payloads import DayFailure, MonthRun, SessionRange  # noqa: E402
+from trading.month.payloads import MonthRun, SessionRange  # noqa: E402
 from trading.month.resources import Resources  # noqa: E402
 from trading.universe.slots import allocate  # noqa: E402
 
@@ -72,7 +73,10 @@ def day(make_resources: Callable[..., Resources]) -> Iterator[Day]:
             }
         )
         resources = make_resources(
-            settings, TRADING_ALERT_TOPIC=topic, POLYGON_API_KEY=KEYS["polygon"]
+            settings,
+            TRADING_ALERT_TOPIC=topic,
+            TRADING_WARNING_TOPIC=topic,
+            POLYGON_API_KEY=KEYS["polygon"],
         )
         yield Day(resources, services, topic)
 

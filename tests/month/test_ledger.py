@@ -28,7 +28,7 @@ def record(month: str = "2019-10", run: int = 1, status: str = "RUNNING") -> Run
 def test_a_run_is_claimed_once(ledger: Ledger) -> None:
     ledger.claim_run(record(run=1))
     with pytest.raises(ConflictError, match="run 1 of 2019-10"):
-        ledger.claim_run(record(run=1))
+        ledger.claim_run(record(run=1).model_copy(update={"correlation_id": "another"}))
     ledger.claim_run(record(run=2))
     assert ledger.run_of("2019-10") == record(run=2)
 

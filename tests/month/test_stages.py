@@ -21,6 +21,7 @@ from trading.month import payloads as messages
 from trading.month.champion_record import champion_history
 from trading.month.deploy import deploy
 from trading.month.failure import alert, roll_back
+from trading.month.failure_requests import AlertRequest, FailureRequest
 from trading.month.notify import notify
 from trading.month.payloads import ChampionRef
 from trading.month.prepare import prepare
@@ -55,7 +56,7 @@ def new_runner(cloud: None, tmp_path_factory: pytest.TempPathFactory) -> NewRunn
         folder = tmp_path_factory.mktemp(name)
         make_tables(f"{name}-")
         topic = boto3.client("sns").create_topic(Name=name)["TopicArn"]
-        names = {"TRADING_ALERT_TOPIC": topic}
+        names = {"TRADING_ALERT_TOPIC": topic, "TRADING_WARNING_TOPIC": topic}
         resources = resources_at(folder, small_settings(gate), f"{name}-", **names)
         if like is not None:
             shutil.copytree(store_folder(like, "data"), folder / "data")
@@ -317,7 +318,8 @@ def test_every_mail_of_the_month_was_sent_once(promoted: Quarter) -> None:
     assert [sent["state"] for sent in state["notified"]] == ["sent"]
     before = sent_mails()
     request = {"month": state["month"], "measured": state["measured"], "recipient": 0}
-    again = runner.call(notify, messages.NotifyRequest, **request)
+    with runner.reopened(state) as month:
+        again = runner.call(notify, messages.NotifyRequest, **request | {"month": month})
     assert again == state["notified"][0] | {"state": "already_sent"}
     assert sent_mails() == before
     assert runner.resources.runs.exists("reports/2024-03.html")
@@ -331,12 +333,20 @@ def test_storing_again_changes_nothing_and_other_content_is_refused(promoted: Qu
     runner, state = promoted.runner, promoted.states[2]
     request = {n: state[n] for n in ("month", "resolved", "prepared", "context", "ranked")}
     before = runner.resources.signals.read_month("2024-03")
-    again = runner.call(store_signals, messages.StoreRequest, champion=state["champion"], **request)
+    with runner.reopened(state) as month:
+        again = runner.call(
+            store_signals,
+            messages.StoreRequest,
+            champion=state["champion"],
+            **request | {"month": month},
+        )
     assert not again["written"]
     assert runner.resources.signals.read_month("2024-03") == before
     other = state["champion"] | {"version": "another"}
-    with pytest.raises(ConflictError):
-        runner.call(store_signals, messages.StoreRequest, champion=other, **request)
+    with pytest.raises(ConflictError), runner.reopened(state) as month:
+        runner.call(
+            store_signals, messages.StoreRequest, champion=other, **request | {"month": month}
+        )
     assert runner.resources.signals.read_month("2024-03") == before
 
 
@@ -402,13 +412,13 @@ def test_a_failure_after_deploy_puts_the_champion_back_and_tells(
     failure = {"Error": "DataError", "Cause": json.dumps({"errorMessage": "no scores"})}
     request = {"month": second["month"], "failure": failure}
     for _ in range(2):
-        assert runner.call(roll_back, messages.FailureRequest, **request)["status"] == "FAILED"
+        assert runner.call(roll_back, FailureRequest, **request) == {"safe": True, "reason": ""}
         pointer = resources.ledger.champion()
         assert pointer is not None
         assert pointer.version == first["champion"]["version"]
     latest = json.loads(resources.models.get("production/latest/champion.json").body)
     assert latest["version"] == first["champion"]["version"]
-    runner.call(alert, messages.FailureRequest, **request)
+    runner.call(alert, AlertRequest, **request, rolled_back={"safe": True, "reason": ""})
     record = resources.ledger.run_of("2024-02")
     assert record is not None
     assert (record.status, record.reason) == ("FAILED", "DataError: no scores")
@@ -424,7 +434,9 @@ def test_a_deploy_that_is_repeated_changes_nothing(promoted: Quarter) -> None:
     runner, state = promoted.runner, promoted.states[2]
     before = runner.resources.ledger.champion()
     request = {name: state[name] for name in ("month", "resolved", "validated")}
-    assert runner.call(deploy, messages.DeployRequest, **request) == state["champion"]
+    with runner.reopened(state) as month:
+        again = runner.call(deploy, messages.DeployRequest, **request | {"month": month})
+        assert again == state["champion"]
     assert runner.resources.ledger.champion() == before
 
 

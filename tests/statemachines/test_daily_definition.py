@@ -26,16 +26,16 @@ def test_the_definition_lints(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_it_calls_the_two_functions_and_the_topic() -> None:
+def test_it_calls_its_functions_the_topic_and_the_kill_switch() -> None:
     functions = {"FetchDailyFunctionArn", "DataQualityFunctionArn", "AlertDayFunctionArn"}
-    assert substitutions(TEXT) == functions | {"AlertTopicArn"}
-    assert integrations(TEXT) == {"sns:publish"}
+    assert substitutions(TEXT) == functions | {"AlertTopicArn", "LedgerTable"}
+    assert integrations(TEXT) == {"sns:publish", "dynamodb:getItem"}
 
 
 @pytest.mark.parametrize("name", [n for n, s in STATES.items() if s["Type"] == "Task"])
 def test_every_task_ends_and_every_failure_is_told(name: str) -> None:
     state = STATES[name]
-    assert state["TimeoutSeconds"] <= 900
+    assert state["TimeoutSeconds"] <= 960
     assert state["Retry"]
     (caught,) = state["Catch"]
     assert caught["ErrorEquals"] == ["States.ALL"]

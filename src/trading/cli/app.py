@@ -20,11 +20,19 @@ from trading.cli.cost import cost_command
 from trading.cli.crash import keep_traceback, unexpected
 from trading.cli.evaluate import evaluate_command
 from trading.cli.fetch import backfill_command, fetch_command
+from trading.cli.operations import (
+    approve_command,
+    pause_command,
+    redrive_command,
+    reject_command,
+    resume_command,
+)
 from trading.cli.output import FAILED, MISUSE, console
 from trading.cli.run import run_command, session_app
 from trading.cli.train import train_command
 from trading.config import Settings, load_settings
 from trading.errors import ConfigurationError, TradingError
+from trading.month.payloads import Overrides
 
 app = typer.Typer(
     help="Monthly trading signals, on AWS or on one machine.",
@@ -45,6 +53,11 @@ app.command("cost")(cost_command)
 app.command("evaluate")(evaluate_command)
 app.command("run")(run_command)
 app.command("train")(train_command)
+app.command("pause")(pause_command)
+app.command("resume")(resume_command)
+app.command("approve")(approve_command)
+app.command("reject")(reject_command)
+app.command("redrive")(redrive_command)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Sets = Annotated[
@@ -74,6 +87,13 @@ def month_command(
     exclude: Annotated[
         list[str] | None, typer.Option(help="A symbol never to buy; may be repeated.")
     ] = None,
+    skip_training: Annotated[
+        bool, typer.Option("--skip-training", help="Train nothing: the champion scores on.")
+    ] = False,
+    keep_champion: Annotated[
+        bool,
+        typer.Option("--keep-champion", help="Deploy no challenger, even one that passes."),
+    ] = False,
     provider: Annotated[
         str | None, typer.Option(help="polygon, alpha_vantage, yahoo or iex (default: settings).")
     ] = None,
@@ -100,6 +120,7 @@ def month_command(
         benchmark=benchmark,
         constituents=constituents,
         exclude=tuple(exclude or ()),
+        overrides=Overrides(skip_training=skip_training, keep_champion=keep_champion),
         as_json=as_json,
         history_from=history_from.date() if history_from else None,
         yes=yes,

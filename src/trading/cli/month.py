@@ -2,15 +2,14 @@
 
 import json
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 import boto3
 from rich.markup import escape
 
-from trading.cli.cloud import Cloud, embedded_cloud
+from trading.cli.cloud import embedded_cloud
 from trading.cli.home import Home, Market
 from trading.cli.memory import PeakMemory
 from trading.cli.month_history import fill_history, history_job
@@ -30,7 +29,7 @@ from trading.month.backfill import (
     ingest_history,
     refuse_unseen,
 )
-from trading.month.payloads import Started
+from trading.month.payloads import Overrides, Started, StartRequest
 from trading.month.resources import Resources
 from trading.month.universe import store_constituents
 from trading.universe.iwv import read_iwv
@@ -45,6 +44,7 @@ class MonthOptions:
     benchmark: Path | None = None
     constituents: Path | None = None
     exclude: tuple[str, ...] = ()
+    overrides: Overrides = field(default_factory=Overrides)
     as_json: bool = False
     history_from: date | None = None
     yes: bool = False
@@ -65,14 +65,16 @@ def run_month(options: MonthOptions, settings: Settings) -> int:
         _check_files(options, settings)
         _announce(as_of, fetched, provider)
         market = _market(provider)
-        with embedded_cloud(home.of(market), settings, phase=_show_phase) as cloud:
+        with embedded_cloud(home.of(market), settings, phase=show_phase) as cloud:
             home.remember(market)
             resources = cloud.resources(settings)
             filled = _bring_in(options, provider, fetched, resources, as_of)
             del fetched
-            started = _start(cloud, as_of, options.exclude)
-            watch = _watch(started, settings)
-            return _close(options, started, watch, resources, cloud, filled, memory)
+            asked = StartRequest(as_of=as_of, exclude=options.exclude, overrides=options.overrides)
+            started = start(cloud.outputs["functions"]["start_month"], asked)
+            watch = watch_run(started, settings)
+            outcome = Outcome.read(started, watch, resources, cloud.home, filled)
+            return close(outcome, memory, as_json=options.as_json)
 
 
 def _check_files(options: MonthOptions, settings: Settings) -> None:
@@ -91,7 +93,8 @@ def _announce(as_of: date, fetched: FetchResult | None, provider: DataProvider) 
     console.print(f"[bold]The month {as_of:%Y-%m}[/] as of {as_of} {market}")
 
 
-def _show_phase(name: str) -> None:
+def show_phase(name: str) -> None:
+    """Tell what the embedded cloud is at."""
     console.print(f"  cloud: {name}")
 
 
@@ -144,25 +147,24 @@ def _show_bars(filled: Backfilled) -> None:
             console.print(f"    {kind}: {reason} ({count:,})")
 
 
-def _start(cloud: Cloud, as_of: date, exclude: Sequence[str]) -> Started:
-    """Call the `start_month` function as the schedule would."""
-    answer = boto3.client("lambda").invoke(
-        FunctionName=cloud.outputs["functions"]["start_month"],
-        Payload=json.dumps(
-            {
-                "as_of": as_of.isoformat(),
-                "correlation_id": str(uuid.uuid4()),
-                "exclude": list(exclude),
-            }
-        ),
-    )
+def start(function: str, request: StartRequest) -> Started:
+    """Call the function that starts a month, as the schedule would.
+
+    Raises `MonthError` with what the function refused, or while everything is paused.
+    """
+    asked = request.model_copy(update={"correlation_id": str(uuid.uuid4())})
+    answer = boto3.client("lambda").invoke(FunctionName=function, Payload=asked.model_dump_json())
     payload = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
         raise MonthError(str(payload.get("errorMessage", payload)))
-    return Started.model_validate(payload)
+    started = Started.model_validate(payload)
+    if started.outcome == "paused":
+        raise MonthError(started.reason)
+    return started
 
 
-def _watch(started: Started, settings: Settings) -> ExecutionWatch | None:
+def watch_run(started: Started, settings: Settings) -> ExecutionWatch | None:
+    """Follow the month's execution to its end; None when none runs."""
     if started.outcome not in ("started", "already_running") or started.execution_arn is None:
         return None
     watch = ExecutionWatch(started.execution_arn)
@@ -171,20 +173,12 @@ def _watch(started: Started, settings: Settings) -> ExecutionWatch | None:
     return watch
 
 
-def _close(
-    options: MonthOptions,
-    started: Started,
-    watch: ExecutionWatch | None,
-    resources: Resources,
-    cloud: Cloud,
-    filled: Backfilled,
-    memory: PeakMemory,
-) -> int:
-    outcome = Outcome.read(started, watch, resources, cloud.home, filled)
-    if options.as_json:
+def close(outcome: Outcome, memory: PeakMemory, *, as_json: bool) -> int:
+    """Show what came of the month and return the exit code."""
+    if as_json:
         print_json(summary_json(outcome, memory.peak_mb))
     else:
         print_summary(outcome, memory.peak_mb)
     if outcome.status != "SUCCEEDED":
         return FAILED
-    return NOTHING_TO_DO if started.outcome == "already_done" else DONE
+    return NOTHING_TO_DO if outcome.started.outcome == "already_done" else DONE

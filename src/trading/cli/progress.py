@@ -45,9 +45,21 @@ def _lines(watch: ExecutionWatch, job_prefix: str) -> None:
             if tenth > tenths.get(job.job, 0):
                 tenths[job.job] = tenth
                 console.print(f"    {job.job}: {job.fraction:.0%} ({job.stage})")
+        if (asks := _asks(watch)) and asks not in told:
+            told.add(asks)
+            console.print(f"  {asks}")
         if watch.ended:
             return
         time.sleep(POLL_SECONDS)
+
+
+def _asks(watch: ExecutionWatch) -> str:
+    """Return what a waiting month asks of its operator; empty when it asks nothing."""
+    run = watch.states.get("AwaitApproval")
+    if run is None or run.exited is not None:
+        return ""
+    month = watch.arn.rpartition("monthly-")[2].rpartition("-r")[0]
+    return f"waits for you: `trading approve {month}` or `trading reject {month}`"
 
 
 def _training(watch: ExecutionWatch, job_prefix: str) -> list[TrainingProgress]:
@@ -64,4 +76,6 @@ def _table(watch: ExecutionWatch, training: list[TrainingProgress]) -> Table:
         if run.name == "Train":
             for job in training:
                 table.add_row("", f"  {job.job}", f"{job.fraction:6.0%}", job.stage)
+    if asks := _asks(watch):
+        table.add_row("", asks, "", "")
     return table

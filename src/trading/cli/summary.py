@@ -24,7 +24,12 @@ from trading.strategy.signals import Action
 
 TOP = 20
 # What a fast Pass, Choice or Succeed takes: bookkeeping that nobody waits for.
-BOOKKEEPING = frozenset({"Begin", "IsDataComplete", "HasPassed", "Done"})
+BOOKKEEPING = frozenset(
+    {
+        *("IsWhole", "Defaults", "Read", "Begin", "ReadSwitch", "IsPaused", "IsDataComplete"),
+        *("IsTrainingSkipped", "HasPassed", "IsApproved", "Done"),
+    }
+)
 BOOKKEEPING_SECONDS = 0.05
 EVIDENCE = {
     "annual_return": "annual\nreturn",

@@ -28,6 +28,15 @@ class NotificationSettings(Section):
     )
 
 
+class ApprovalSettings(Section):
+    """Whether a person approves a challenger that passed the gate before it is deployed."""
+
+    required: bool = False
+    hours: int = Field(
+        24, ge=1, le=72, description="Time to decide; without a decision the champion stays."
+    )
+
+
 class ScheduleSettings(Section):
     """When things run."""
 
@@ -59,6 +68,7 @@ class Settings(Section):
     costs: CostSettings = CostSettings()
     exposure: ExposureSettings = ExposureSettings()
     gate: GateSettings = GateSettings()
+    approval: ApprovalSettings = ApprovalSettings()
     portfolio: PortfolioSettings = PortfolioSettings()
     notifications: NotificationSettings = NotificationSettings()
     schedule: ScheduleSettings = ScheduleSettings()

@@ -1,8 +1,8 @@
 """A day whose fetch failed: tell the operator what happened, and the way out."""
 
 from trading.month.failure import reason_of
+from trading.month.failure_requests import DayFailure, Told
 from trading.month.operator import tell_operator
-from trading.month.payloads import DayFailure, Told
 from trading.month.resources import Resources
 
 

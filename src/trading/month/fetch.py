@@ -58,12 +58,15 @@ def fetch_sessions(
     if fetched.sessions and not fetched.again and request.month is None:
         told = _refresh_fundamentals(intake, resources, remaining)
         fetched = fetched.model_copy(update={"fundamentals": told})
+    if result.symbols:
+        tell_operator(resources, "Market data: symbols", result.symbols, severity="warning")
     failed = [o for o in result.outcomes if o.status is SessionStatus.FAILED]
     if failed and not fetched.again:
         tell_operator(
             resources,
             f"Market data: {len(failed)} sessions could not be fetched",
             [f"{o.session}: {'; '.join(o.reasons)}" for o in failed],
+            severity="warning",
         )
     if request.month is not None and (failed or result.left):
         lost = failed[0] if failed else None
@@ -93,7 +96,8 @@ def check_sessions(request: SessionRange, resources: Resources) -> Quality:
     failed = [r for r in reports if r.verdict is QualityVerdict.FAIL]
     if lines:
         worst = "quarantined" if failed else "to be looked at"
-        tell_operator(resources, f"Market data of {sessions[-1]}: {worst}", lines)
+        subject = f"Market data of {sessions[-1]}: {worst}"
+        tell_operator(resources, subject, lines, severity="warning")
     reasons = [f"{r.session}: {'; '.join(r.reasons)}" for r in reports if r.reasons]
     if failed and request.month is not None:
         told = " | ".join(f"{r.session}: {'; '.join(r.reasons)}" for r in failed)
@@ -193,6 +197,7 @@ def _refresh_fundamentals(
                 "Bars are not concerned. Add a provider that tells them to data.providers.backups, "
                 "or set schedule.fundamentals_a_day to 0.",
             ],
+            severity="warning",
         )
     return refreshed.told
 

@@ -9,8 +9,10 @@ from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict
 
 from trading.errors import ConflictError
+from trading.month.approval_record import Approvals
 from trading.month.model_record import ModelRecords
-from trading.month.payloads import ChampionRef
+from trading.month.payloads import ChampionRef, Overrides
+from trading.month.switch import KillSwitch
 
 RunStatus = Literal["RUNNING", "SUCCEEDED", "FAILED", "WITHDRAWN"]
 HISTORY = 24
@@ -18,7 +20,10 @@ _POINTER = {"pk": "champion", "sk": "pointer"}
 
 
 class RunRecord(BaseModel):
-    """One month's entry: its latest run; `WITHDRAWN` is a stored month that was taken back."""
+    """One month's entry: its latest run, and as what it was asked for.
+
+    `WITHDRAWN` is a stored month that was taken back.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -30,6 +35,8 @@ class RunRecord(BaseModel):
     correlation_id: str = ""
     reason: str = ""
     model_version: str | None = None
+    exclude: tuple[str, ...] = ()
+    overrides: Overrides = Overrides()
 
     @property
     def execution(self) -> str:
@@ -63,11 +70,15 @@ class Ledger:
     Attributes
     ----------
     models : the records of the model versions
+    switch : pauses everything
+    approvals : challengers that wait for a person's decision
     """
 
     def __init__(self, table: str, resource: Any = None) -> None:
         self._table = (resource or boto3.resource("dynamodb")).Table(table)
         self.models = ModelRecords(self._table)
+        self.switch = KillSwitch(self._table)
+        self.approvals = Approvals(self._table)
 
     def run_of(self, month: str) -> RunRecord | None:
         """Return the latest run of a month."""
@@ -201,7 +212,9 @@ class Ledger:
         try:
             write(**what, **condition)
         except ClientError as error:
-            _raise(error, "the champion pointer was moved by another process")
+            wanted = what.get("Item")
+            if not self._is_written(error, _POINTER, wanted):
+                _raise(error, "the champion pointer was moved by another process")
 
     def _get(self, pk: str, sk: str) -> Mapping[str, Any] | None:
         found = self._table.get_item(Key={"pk": pk, "sk": sk}, ConsistentRead=True)
@@ -224,7 +237,17 @@ class Ledger:
                 ExpressionAttributeValues=values,
             )
         except ClientError as error:
-            _raise(error, conflict)
+            if not self._is_written(error, {"pk": item["pk"], "sk": item["sk"]}, item):
+                _raise(error, conflict)
+
+    def _is_written(
+        self, error: ClientError, key: Mapping[str, str], wanted: Mapping[str, Any] | None
+    ) -> bool:
+        """Tell whether a conditional write failed because it had been carried out before.
+
+        boto3 repeats a request whose answer was lost, and then its own write is in the way.
+        """
+        return _is_conflict(error) and self._get(key["pk"], key["sk"]) == wanted
 
 
 def _plain(record: RunRecord) -> dict[str, Any]:
@@ -235,7 +258,11 @@ def _without_keys(item: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in item.items() if name not in ("pk", "sk")}
 
 
+def _is_conflict(error: ClientError) -> bool:
+    return bool(error.response["Error"]["Code"] == "ConditionalCheckFailedException")
+
+
 def _raise(error: ClientError, conflict: str) -> NoReturn:
-    if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+    if _is_conflict(error):
         raise ConflictError(conflict) from error
     raise error

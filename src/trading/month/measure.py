@@ -44,6 +44,7 @@ def measure(request: MeasureRequest, resources: Resources) -> Measured:
         _past_signals(earlier),
         resources.lake.panel(before=request.month.as_of, start=_first_needed(earlier, dataset)),
         CostModel.from_settings(settings.costs),
+        actions=resources.lake.corporate_actions(before=request.month.as_of),
     )
     resources.signals.record_success(month, rates)
     report = MonthReport(
@@ -110,7 +111,9 @@ def _model(request: MeasureRequest, resources: Resources) -> ModelSummary:
     )
 
 
-def _verdict(request: MeasureRequest, resources: Resources) -> GateVerdict:
+def _verdict(request: MeasureRequest, resources: Resources) -> GateVerdict | None:
+    if not request.validated.verdict_uri:
+        return None
     body = resources.runs.get(key_of(resources.runs, request.validated.verdict_uri)).body
     return GateVerdict.from_json(json.loads(body))
 

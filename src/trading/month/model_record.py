@@ -154,14 +154,16 @@ class ModelRecords:
                 "ExpressionAttributeNames": {"#r": "revision"},
                 "ExpressionAttributeValues": {":before": before.revision},
             }
-        item = {"pk": f"model#{record.version}", "sk": _SORT_KEY}
+        key = {"pk": f"model#{record.version}", "sk": _SORT_KEY}
+        item = key | record.model_dump(mode="json", exclude_none=True)
         try:
-            self._table.put_item(
-                Item=item | record.model_dump(mode="json", exclude_none=True), **condition
-            )
+            self._table.put_item(Item=item, **condition)
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
+            # boto3 repeats a request whose answer was lost: what is in the way may be our own.
+            if self._table.get_item(Key=key, ConsistentRead=True).get("Item") == item:
+                return record
             raise ConflictError(
                 f"the record of model {record.version} was written by another process; try again"
             ) from error

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from trading.errors import MonthError
 from trading.month.payloads import Notified, NotifyRequest
 from trading.month.resources import Resources
+from trading.month.standing import require_standing
 from trading.notifications.delivery import Mailer
 from trading.notifications.mail import render
 from trading.notifications.mail_ledger import MailLedger
@@ -41,6 +42,7 @@ class Recorded(BaseModel):
 def notify(request: NotifyRequest, resources: Resources) -> Notified:
     """Send the month's mail to one recipient, unless it was sent; keep a preview as a page."""
     settings, month = resources.settings.notifications, request.month.month
+    require_standing(request.month, resources)
     if request.recipient >= len(settings.recipients):
         raise MonthError(
             f"recipient {request.recipient} is not one of the {len(settings.recipients)} configured"

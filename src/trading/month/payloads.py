@@ -22,6 +22,19 @@ class Payload(BaseModel):
         return self.model_dump(mode="json")
 
 
+class Overrides(Payload):
+    """What the operator decides by hand before the month: nothing learnt anew, or nothing deployed.
+
+    Attributes
+    ----------
+    skip_training : no challenger is trained; the champion scores on
+    keep_champion : a challenger is trained and judged, and not deployed even if it passes
+    """
+
+    skip_training: bool = False
+    keep_champion: bool = False
+
+
 class MonthRun(Payload):
     """Which month runs, and as what; `as_of` is the morning: bars strictly before it are seen."""
 
@@ -31,6 +44,7 @@ class MonthRun(Payload):
     execution: str
     correlation_id: str
     exclude: tuple[str, ...] = ()
+    overrides: Overrides = Overrides()
 
     @property
     def folder(self) -> str:
@@ -44,13 +58,14 @@ class StartRequest(Payload):
     as_of: date | None = None
     correlation_id: str | None = None
     exclude: tuple[str, ...] = ()
+    overrides: Overrides = Overrides()
 
 
 class Started(Payload):
     """Whether an execution was started, and why not."""
 
     started: bool
-    outcome: Literal["started", "already_done", "already_running", "not_a_month_start"]
+    outcome: Literal["started", "already_done", "already_running", "not_a_month_start", "paused"]
     reason: str
     month: Month | None = None
     run: int | None = None
@@ -153,7 +168,10 @@ class TrainingJob(Payload):
 
 
 class Prepared(Payload):
-    """The month's dataset and training jobs."""
+    """The month's dataset and training jobs.
+
+    `max_parallel_jobs` train at once; a job that has not ended after `timeout_seconds` is given up.
+    """
 
     dataset_uri: Uri
     dataset_hash: str
@@ -164,6 +182,8 @@ class Prepared(Payload):
     jobs: tuple[TrainingJob, ...]
     stopping_condition: dict[str, int]
     spot: bool
+    max_parallel_jobs: int
+    timeout_seconds: int
 
 
 class TrainedModel(Payload):
@@ -184,7 +204,12 @@ class ValidateRequest(Payload):
 
 
 class Validated(Payload):
-    """The gate's verdict and the challenger it was passed on."""
+    """The gate's verdict and the challenger it was passed on.
+
+    Without training there is neither: the prefixes and the verdict's URI are empty then.
+    `approval_seconds` is how long a person has to approve a challenger that passed; 0: nobody is
+    asked.
+    """
 
     passed: bool
     version: str
@@ -192,6 +217,15 @@ class Validated(Payload):
     baseline_prefix: str
     verdict_uri: Uri
     reasons: tuple[str, ...]
+    approval_seconds: int = 0
+
+
+class Decision(Payload):
+    """Who decides on a challenger that passed, and how; `nobody` is silence until the time-out."""
+
+    by: Literal["gate", "operator", "nobody"] = "gate"
+    approved: bool = True
+    reason: str = ""
 
 
 class DeployRequest(Payload):
@@ -200,6 +234,7 @@ class DeployRequest(Payload):
     month: MonthRun
     resolved: Resolved
     validated: Validated
+    decision: Decision = Decision()
 
 
 class KeepRequest(Payload):
@@ -209,6 +244,7 @@ class KeepRequest(Payload):
     resolved: Resolved
     prepared: Prepared
     validated: Validated
+    decision: Decision = Decision()
 
 
 class Champion(Payload):
@@ -348,39 +384,6 @@ class FinishRequest(Payload):
     ranked: Ranked
     measured: Measured
     notified: tuple[Notified, ...]
-
-
-class Failure(BaseModel):
-    """What Step Functions says of an error."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    Error: str = "Unknown"
-    Cause: str = ""
-
-
-class DayFailure(BaseModel):
-    """A daily fetch that failed; `execution` names the run of its state machine."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    execution: str
-    failure: Failure
-
-
-class Told(Payload):
-    """What the operator was told."""
-
-    reason: str
-
-
-class FailureRequest(BaseModel):
-    """A month that failed."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    month: MonthRun
-    failure: Failure
 
 
 class Finished(Payload):

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from trading.agents.revision import training_revision
 from trading.config import Settings
-from trading.errors import DataError
+from trading.errors import DataError, MonthError
 from trading.features.dataset import Dataset, build_dataset
 from trading.features.specification import FEATURES_VERSION
 from trading.month.drift_reference import keep_profile
@@ -17,6 +18,8 @@ from trading.month.universe import allocate_slots
 
 DATASET_FILE = "dataset.npz"
 ARCHIVE = "output/model.tar.gz"
+TRANSFER_SECONDS = 3600
+"""What a job takes beside its training: the image, the channels, the model's upload."""
 RECIPE = {"training", "reward", "costs", "portfolio", "gate"}
 
 
@@ -24,18 +27,26 @@ def prepare(request: PrepareRequest, resources: Resources) -> Prepared:
     """Allocate slots, build and store the dataset, and list the training jobs.
 
     A job whose model an earlier run of the month finished, on the same data, settings and code,
-    is marked as finished. Raises `DataError` when too few names can be held.
+    is marked as finished. Raises `DataError` when too few names can be held, `MonthError` when a
+    name to be excluded is none of the universe.
     """
     month, settings = request.month, resources.settings
     panel = resources.lake.panel(before=month.as_of)
     slots, report = allocate_slots(panel, month, resources)
-    dataset = build_dataset(panel, slots, settings, data_hash=request.resolved.data_hash or "")
+    dataset = build_dataset(
+        panel,
+        slots,
+        settings,
+        data_hash=request.resolved.data_hash or "",
+        actions=resources.lake.corporate_actions(before=month.as_of),
+    )
     eligible = int((dataset.eligible[-1] & dataset.active).sum())
     if eligible < settings.data.min_symbols:
         raise DataError(
             f"{eligible} names can be held on {request.resolved.last_session}; at least"
             f" {settings.data.min_symbols} are needed (price, volume and history limits count)"
         )
+    _refuse_unknown(month, slots.active)
     folder = f"{month.folder}/dataset"
     put_folder(resources.runs, folder, {DATASET_FILE: dataset.to_bytes()}, DATASET_FILE)
     resources.runs.put(
@@ -44,6 +55,7 @@ def prepare(request: PrepareRequest, resources: Resources) -> Prepared:
     keep_profile(month, panel, dataset, resources)
     champion = request.resolved.champion if settings.training.warm_start else None
     recipe = _recipe(dataset, settings, champion)
+    stopping = _stopping_condition(settings)
     return Prepared(
         dataset_uri=uri_of(resources.runs, folder),
         dataset_hash=dataset.content_hash,
@@ -56,9 +68,20 @@ def prepare(request: PrepareRequest, resources: Resources) -> Prepared:
             for algorithm in settings.training.algorithms
             for seed in settings.training.seeds
         ),
-        stopping_condition=_stopping_condition(settings),
+        stopping_condition=stopping,
         spot=settings.training.spot,
+        max_parallel_jobs=settings.training.max_parallel_jobs,
+        timeout_seconds=max(stopping.values()) + TRANSFER_SECONDS,
     )
+
+
+def _refuse_unknown(month: MonthRun, active: Sequence[str]) -> None:
+    """Refuse a name to exclude that nobody could buy: more likely it is misspelt."""
+    if unknown := sorted(set(month.exclude) - set(active)):
+        raise MonthError(
+            f"{', '.join(unknown)} cannot be excluded: not among the {len(active):,} active names"
+            f" of {month.month}; mend the spelling or leave it out, then start the month again"
+        )
 
 
 def load_dataset(prepared: Prepared, resources: Resources) -> Dataset:

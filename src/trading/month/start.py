@@ -1,4 +1,4 @@
-"""Start a month: at most one execution at a time, and none for a month that is done."""
+"""Start a month: one at a time, none that is done, and none while everything is paused."""
 
 import json
 import uuid
@@ -18,8 +18,9 @@ from trading.month.resources import Resources
 def start_month(request: StartRequest, resources: Resources) -> Started:
     """Start the execution `monthly-YYYY-MM-rN` unless the month is done or running.
 
-    Without `as_of` (the schedule) a month starts only on its first session. A month before one
-    that is done raises `MonthError`: its champion would have seen the future.
+    Without `as_of` (the schedule) a month starts only on its first session. Raises `MonthError` for
+    a month before one that is done (its champion would have seen the future), while another month
+    runs, and where training is to be skipped and there is no champion.
     """
     settings = resources.settings
     as_of = request.as_of or today(settings.schedule.timezone)
@@ -28,6 +29,15 @@ def start_month(request: StartRequest, resources: Resources) -> Started:
             started=False,
             outcome="not_a_month_start",
             reason=f"{as_of} is not the first session of a month",
+        )
+    pause = resources.ledger.switch.read()
+    if pause is not None:
+        return Started(
+            started=False,
+            outcome="paused",
+            reason=f"everything is paused since {pause.at:%Y-%m-%d %H:%M} UTC by {pause.by}:"
+            f" {pause.reason}; `trading resume` ends it",
+            month=month_of(as_of),
         )
     month = month_of(as_of)
     client = boto3.client("stepfunctions")
@@ -40,6 +50,12 @@ def start_month(request: StartRequest, resources: Resources) -> Started:
         )
     if latest is not None and is_running(client, latest):
         return _answer("already_running", f"{month} is running", latest)
+    _refuse_beside_another(month, records, client)
+    if request.overrides.skip_training and resources.ledger.champion_before(month) is None:
+        raise MonthError(
+            f"{month} has no champion to score with: its training cannot be skipped; start it"
+            " without --skip-training"
+        )
     return _start(request, resources, client, as_of, latest)
 
 
@@ -62,6 +78,8 @@ def _start(
         status="RUNNING",
         execution_arn=arn,
         correlation_id=request.correlation_id or str(uuid.uuid4()),
+        exclude=request.exclude,
+        overrides=request.overrides,
     )
     try:
         resources.ledger.claim_run(record)
@@ -72,7 +90,8 @@ def _start(
         "as_of": as_of.isoformat(),
         "run": run,
         "correlation_id": record.correlation_id,
-        "exclude": list(request.exclude),
+        "exclude": list(record.exclude),
+        "overrides": record.overrides.to_json(),
     }
     client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(payload))
     return _answer("started", f"started {name}", record)
@@ -96,6 +115,15 @@ def _refuse_the_past(month: str, records: list[RunRecord]) -> None:
         raise MonthError(
             f"{month} lies before {max(later)}, which is done: its champion has seen what came"
             " after. Run months in order, or start afresh with another TRADING_HOME."
+        )
+
+
+def _refuse_beside_another(month: str, records: list[RunRecord], client: Any) -> None:
+    other = next((r for r in records if r.month != month and is_running(client, r)), None)
+    if other is not None:
+        raise MonthError(
+            f"{other.execution} runs: one month at a time, since each begins with the champion and"
+            " the portfolio that the one before it leaves; wait for its end"
         )
 
 

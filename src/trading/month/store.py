@@ -6,6 +6,7 @@ from trading.month.prepare import load_dataset
 from trading.month.rank import load_signals
 from trading.month.resources import Resources
 from trading.month.score import load_section, stored_before
+from trading.month.standing import require_standing
 
 
 def store_signals(request: StoreRequest, resources: Resources) -> StoredMonth:
@@ -14,6 +15,7 @@ def store_signals(request: StoreRequest, resources: Resources) -> StoredMonth:
     Raises `ConflictError` when the month is stored with other content.
     """
     month = request.month
+    require_standing(month, resources)
     signals = load_signals(request.ranked, resources)
     performance = month_performance(
         month.month,

@@ -78,6 +78,7 @@ def validate(request: ValidateRequest, resources: Resources) -> Validated:
         baseline_prefix=baseline,
         verdict_uri=uri_of(resources.runs, f"{evidence_folder(month)}/{VERDICT}"),
         reasons=tuple(reason[:300] for reason in verdict.reasons[:20]),
+        approval_seconds=settings.approval.hours * 3600 if settings.approval.required else 0,
     )
 
 
