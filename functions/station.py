@@ -10,6 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import BaseModel, ValidationError
 
 from trading.errors import MonthError, TransientError
+from trading.month.kpis import kpis
 from trading.month.resources import Resources
 from trading.month.transient import may_pass
 from trading.notifications.errors import NotificationError
@@ -87,6 +88,8 @@ def timed_station(work: TimedWork[RequestT], model: type[RequestT]) -> Handler:
                 raise TransientError(f"{type(error).__name__}: {error}") from error
             raise
         metrics.add_metric(name="StationDone", unit=MetricUnit.Count, value=1)
+        for kpi in kpis(request, done):
+            metrics.add_metric(name=kpi.name, unit=MetricUnit[kpi.unit], value=kpi.value)
         logger.info("station done", answer=answer)
         return answer
 

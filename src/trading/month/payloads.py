@@ -3,7 +3,7 @@
 Payloads carry pointers (`s3://...`), never data: 256 KB is the hard quota of Step Functions.
 """
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -266,10 +266,11 @@ class ContextRequest(Payload):
 
 
 class Context(Payload):
-    """The shared scoring input and the batches to score."""
+    """The shared scoring input and the batches to score; `begun` is when scoring began."""
 
     context_uri: Uri
     batches: tuple[int, ...]
+    begun: datetime | None = None
 
 
 class ScoreRequest(Payload):

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -21,7 +22,7 @@ PRICE_SESSIONS = 10
 
 def market_context(request: ContextRequest, resources: Resources) -> Context:
     """Write the month's cross-section, holdings included, and name the batches."""
-    settings, month = resources.settings, request.month
+    settings, month, begun = resources.settings, request.month, datetime.now(UTC)
     dataset = load_dataset(request.prepared, resources)
     portfolio = model_portfolio(stored_before(month.month, resources), dataset, settings)
     excluded = np.isin(dataset.symbols, month.exclude)
@@ -39,7 +40,9 @@ def market_context(request: ContextRequest, resources: Resources) -> Context:
     key = f"{month.folder}/context.npz"
     resources.runs.put(key, section.to_bytes())
     batches = settings.universe.slots // settings.universe.batch
-    return Context(context_uri=uri_of(resources.runs, key), batches=tuple(range(batches)))
+    return Context(
+        context_uri=uri_of(resources.runs, key), batches=tuple(range(batches)), begun=begun
+    )
 
 
 def score_batch(request: ScoreRequest, resources: Resources) -> Scored:
