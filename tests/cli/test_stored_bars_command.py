@@ -69,6 +69,43 @@ def test_a_backtest_reads_a_lake_and_its_sectors(
     assert "trading backfill" in capsys.readouterr().err
 
 
+def test_a_lake_is_told_what_a_delisting_paid_and_a_backtest_pays_it(
+    lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    days = sessions_between(FIRST, LAST)
+    gone = pd.DataFrame({"date": days[:150].astype("datetime64[s]"), "symbol": "GONE"})
+    noise = np.random.default_rng(1).standard_normal(150)
+    values = np.linspace(10.0, 30.0, 150) * np.exp(0.02 * noise)
+    gone = gone.assign(**dict.fromkeys(("open", "high", "low", "close"), values))
+    gone = gone.assign(volume=1e6, adjusted_close=np.nan).astype({"symbol": "str"})
+    report = IngestReport("a vendor", len(gone), 0, 0, None, None).describing(gone)
+    held = Lake(FolderStore(lake))
+    held.ingest(FetchResult(gone, (), report), simulated=False, adjusted_through=date.min)
+    # Told weeks after the last bar, as a court or an exchange does.
+    told = days[180].astype(object)
+    plan = ("--param", "lookback_period=21", "--param", "threshold=0.05")
+
+    def worth(*how: object) -> float:
+        given = ("data", "delisted", "gone", "--on", told, "--lake", lake, "--json", *how)
+        assert run(*given) == 0
+        assert run(*given) == 3
+        capsys.readouterr()
+        years = ("--from", "2023-03-01", "--to", "2023-12-29", "--lake", lake, "--json")
+        assert run("backtest", "momentum", *plan, *years) == 0
+        return float(json.loads(capsys.readouterr().out)["account"]["final_equity"])
+
+    unknown, nothing, third = worth(), worth("--return", "-1"), worth("--return", "-0.3")
+    assert nothing < third < unknown
+    assert (unknown - third) / (unknown - nothing) == pytest.approx(0.3, abs=0.02)
+    for wrong, said in (
+        (("--return", "-2"), "cannot be"),
+        (("--on", "2023-03-01"), "has a bar on"),
+    ):
+        assert run("data", "delisted", "GONE", "--on", told, "--lake", lake, *wrong) in (1, 2)
+        assert said in " ".join(capsys.readouterr().err.split())
+    assert run("data", "delisted", "NOBODY", "--on", told, "--lake", lake) == 1
+
+
 def test_a_lake_is_rebuilt(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("data", "rebuild", "--lake", lake, "--json") == 3
     capsys.readouterr()

@@ -10,13 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trading.data.actions.adjustment import adjust_bars, unadjust_bars
-from trading.data.actions.delisting import SHUMWAY, delisting_returns, with_delistings
-from trading.data.quality.series import BarSeries
 from trading.errors import DataError
-from trading.market.bars import CorporateAction, CorporateActionType
-from trading.market.panel import Panel
-
-DELISTING = CorporateActionType.DELISTING
+from trading.market.bars import CorporateAction
 
 
 def bars_of(closes: list[float], symbol: str = "A") -> pd.DataFrame:
@@ -92,35 +87,3 @@ def test_traded_prices_come_back(ratios: list[float], spots: list[int]) -> None:
     total = float(np.prod(ratios)) if ratios else 1.0
     made = adjust_bars(bars, actions)
     np.testing.assert_allclose(made["close"].iloc[mine[0]] * total, bars["close"].iloc[mine[0]])
-
-
-def test_a_delisting_return_stands_after_the_last_close() -> None:
-    live, gone = bars_of([10.0, 11.0, 12.0, 13.0], "LIVE"), bars_of([10.0, 8.0], "GONE")
-    panel = Panel.from_bars(pd.concat([gone, live], ignore_index=True))
-    action = CorporateAction("GONE", date(2024, 1, 4), DELISTING, SHUMWAY)
-    adjusted = Panel(
-        panel.sessions,
-        panel.symbols,
-        panel.open,
-        panel.high,
-        panel.low,
-        panel.close,
-        panel.volume,
-        panel.close,
-    )
-    returns = delisting_returns(adjusted, [action])
-    column = panel.symbols.index("GONE")
-    np.testing.assert_allclose(returns[:, column], [np.nan, -0.2, -0.3, np.nan])
-    unknown = CorporateAction("GONE", date(2024, 1, 4), DELISTING, None)
-    assert np.isnan(delisting_returns(adjusted, [unknown])[2, column])
-    with pytest.raises(DataError, match="below -1"):
-        delisting_returns(adjusted, [CorporateAction("GONE", date(2024, 1, 4), DELISTING, -1.5)])
-
-
-def test_series_that_end_early_are_delisted_without_inventing_a_return() -> None:
-    live, gone = bars_of([10.0] * 20, "LIVE"), bars_of([10.0, 8.0], "GONE")
-    series = BarSeries.from_bars(pd.concat([gone, live], ignore_index=True))
-    last = series.day.max()
-    (found,) = with_delistings(series, (), last)
-    assert found == CorporateAction("GONE", date(2024, 1, 4), DELISTING, None)
-    assert with_delistings(series, (found,), last) == (found,)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from trading.execution.slippage import CostModel
+from trading.market.bars import CorporateAction, CorporateActionType
 from trading.market.panel import Panel
 from trading.signals.success import PastSignal, success_rates
 from trading.strategy.signals import Action
@@ -36,6 +37,16 @@ def signal(symbol: str, action: Action, month: str = "2024-02", decision: date =
 def rates(signals, bars=None, **named):
     found = success_rates(signals, bars if bars is not None else panel(), COSTS, **named)
     return {rate.label: rate for rate in found}
+
+
+def test_a_name_that_left_counts_with_what_its_delisting_paid():
+    def left(final):
+        action = CorporateAction("GONE", date(2024, 2, 5), CorporateActionType.DELISTING, final)
+        return rates([signal("GONE", Action.HOLD)], actions=[action])["HOLD"]
+
+    assert (left(-0.3).successes, left(-0.3).signals, left(-0.3).missing) == (0, 1, 0)
+    assert (left(0.3).successes, left(0.3).signals) == (1, 1)
+    assert (left(None).signals, left(None).missing) == (0, 1)
 
 
 def test_each_action_is_judged_by_its_own_rule():

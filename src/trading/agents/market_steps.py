@@ -82,7 +82,9 @@ class MarketSteps:
         self._rewards = settings.reward
         self._exposure = Exposure.from_settings(settings.exposure)
         self._limits = Constraints.from_settings(settings.exposure)
-        self._returns = with_delistings(dataset.returns, settings.exposure.delisting_return)
+        self._returns = with_delistings(
+            dataset.returns, settings.exposure.delisting_return, ended=dataset.ended
+        )
         self._months: dict[int, PreparedMonth] = {}
         self._workers = cpu_count() or 1
         self._threads = ThreadPoolExecutor(self._workers)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from trading.errors import DataError
+from trading.features.returns import FinalReturns
 from trading.market.bars import BarInterval, CorporateAction, CorporateActionType, require_bars
 from trading.market.market_data import MarketData
 from trading.market.panel import Panel
@@ -54,7 +55,8 @@ class BarFeed:
     Attributes
     ----------
     data : the bars
-    actions : corporate actions; those of symbols that are not replayed are left out
+    actions : corporate actions; those of symbols that are not replayed are left out, and so is a
+        delisting whose return nobody knows: `execution.delisting_return` stands in for it
     sectors : sector by symbol; symbols without one form a sector of their own
 
     Raises
@@ -217,6 +219,25 @@ def implied_dividends(data: MarketData) -> list[CorporateAction]:
     ]
 
 
+def final_delistings(panel: Panel, actions: Sequence[CorporateAction]) -> list[CorporateAction]:
+    """Return the delistings among `actions` whose return is known and within the panel.
+
+    As in the dataset of a month they are on the session after the name's last price, see
+    `FinalReturns`.
+    """
+    finals = FinalReturns.of(panel, actions)
+    days = panel.sessions.astype("datetime64[D]").tolist()
+    return [
+        CorporateAction(
+            panel.symbols[column],
+            days[finals.row[column]],
+            CorporateActionType.DELISTING,
+            float(finals.value[column]),
+        )
+        for column in np.flatnonzero(finals.known(len(days)))
+    ]
+
+
 def _require_sane(data: MarketData) -> None:
     for row, column, what in _first_flaws(data):
         raise DataError(
@@ -248,7 +269,8 @@ def _first_flaws(data: MarketData) -> list[tuple[int, int, str]]:
 
 def _require_action(action: CorporateAction) -> None:
     value = action.value
-    if action.type is CorporateActionType.LISTING:
+    unknown = action.type is CorporateActionType.DELISTING and value is None
+    if unknown or action.type is CorporateActionType.LISTING:
         return
     if value is None or not np.isfinite(value):
         raise DataError(f"{action.symbol}: the {action.type} of {action.ex_date} has no value")

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from trading.backtest.feed import BarFeed, implied_dividends
+from trading.backtest.feed import BarFeed, final_delistings, implied_dividends
 from trading.backtest.metrics import SESSIONS_PER_YEAR
 from trading.backtest.report.curves import BenchmarkReturns
-from trading.cli.backtest_options import BacktestOptions
+from trading.cli.backtest import BacktestOptions
 from trading.cli.backtest_universe import Universe, read_universe
 from trading.cli.sectors import read_sectors
 from trading.cli.stored import open_stored
@@ -22,7 +22,7 @@ from trading.data.providers.files import describe_files
 from trading.data.report import NOT_WANTED, IngestReport
 from trading.data.store.bars import StoredProvider
 from trading.errors import ConfigurationError, DataError
-from trading.market.bars import BarInterval, CorporateActionType
+from trading.market.bars import BarInterval
 from trading.market.calendar import FIRST_DAY, today
 from trading.market.market_data import MarketData
 from trading.market.panel import Panel
@@ -113,12 +113,7 @@ def _daily(
     data = MarketData.from_panel(panel)
     # Bars are split-adjusted: a split is in the prices already. Dividends are what adjusted closes
     # say, so that cash and benchmark rest on the same bars.
-    wanted = set(symbols)
-    ended = [
-        action
-        for action in fetched.actions
-        if action.type is CorporateActionType.DELISTING and action.symbol in wanted
-    ]
+    ended = final_delistings(panel, fetched.actions)
     feed = BarFeed(data, (*implied_dividends(data), *ended))
     benchmark = _benchmark(options.benchmark, everything, data, start, settings)
     found = (

@@ -1,4 +1,4 @@
-"""`trading data rebuild` and `copy`: make a lake's curated bars again, and copy them elsewhere."""
+"""`trading data rebuild`, `copy`, `delisted`: keep a lake in order, and tell it what it lacks."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from trading.config import Settings, load_settings
 from trading.data.lake import Lake
 from trading.data.store.bars import BarStore, copy_bars, open_bars
 from trading.errors import ConfigurationError, DataError
+from trading.market.bars import CorporateAction, CorporateActionType
 
 LakePlace = Annotated[
     str | None,
@@ -97,6 +98,67 @@ def copy_command(
             f"{target.description}: {done.written:,} of {done.rows:,} bars written", markup=False
         )
     return DONE if done.written else NOTHING_TO_DO
+
+
+def delisted_command(
+    symbol: Annotated[str, typer.Argument(help="The symbol that the share bore last.")],
+    day: Annotated[
+        datetime,
+        typer.Option("--on", formats=["%Y-%m-%d"], help="First day on which it was not listed."),
+    ],
+    final: Annotated[
+        float | None,
+        typer.Option(
+            "--return",
+            help="What was paid over the last close, minus one: -0.3, 0 for the last close itself, "
+            "-1 for nothing. Left out: nobody knows.",
+        ),
+    ] = None,
+    lake: LakePlace = None,
+    home: HomeFolder = None,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="The embedded cloud's simulated market.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Tell a lake that a share left the market, and what its holders got.
+
+    Months, evaluations, success rates and backtests then count that return for whoever held it.
+    Telling it again corrects it. Exit code 3: the lake knew it.
+    """
+    if final is not None and not -1.0 <= final < float("inf"):
+        raise ConfigurationError(
+            f"--return {final} cannot be; expected a fraction such as -0.3, at least -1"
+        )
+    choice = choose_lake(home, lake, simulated=simulated)
+    with choice.alone("`trading data delisted`"), choice.opened(load_settings()) as objects:
+        held = Lake(objects)
+        name = _last_bar(held, symbol.strip().upper(), day.date())
+        action = CorporateAction(name, day.date(), CorporateActionType.DELISTING, final)
+        told = held.ingest_actions([action], adjusted_through=day.date())
+        place = objects.uri
+    paid = "with a return that nobody knows" if final is None else f"with {final:+.2%}"
+    if as_json:
+        plain = {"lake": place, "symbol": name, "on": f"{day:%Y-%m-%d}", "return": final}
+        print_json(plain | {"told": bool(told)})
+    else:
+        known = "" if told else ", which the lake knew"
+        result.print(f"{place}: {name} left on {day:%Y-%m-%d} {paid}{known}", markup=False)
+    return DONE if told else NOTHING_TO_DO
+
+
+def _last_bar(lake: Lake, symbol: str, day: date) -> str:
+    """Return the symbol if it has bars before `day` and none from it on; raises `DataError`."""
+    bars = lake.bars([symbol], before=date.max)
+    if bars.empty:
+        raise DataError(f"the lake holds no bar of {symbol}; name it as `trading data check` does")
+    last = bars["date"].max().date()
+    if last >= day:
+        raise DataError(
+            f"{symbol} has a bar on {last}, so it was not delisted on {day}; --on is the first day "
+            "without it"
+        )
+    return symbol
 
 
 def _target(address: str | None, settings: Settings) -> BarStore:

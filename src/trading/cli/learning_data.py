@@ -57,7 +57,8 @@ def learning_data(bars: Sequence[Path], as_of: date | None, settings: Settings) 
     panel = Panel.from_bars(fetched.bars).before(day)
     members = members_for(panel, None, day, settings.universe)
     slots, _ = allocate(None, members, day, settings.universe)
-    dataset = build_dataset(panel, slots, settings, data_hash=panel_digest(panel))
+    digest = panel_digest(panel)
+    dataset = build_dataset(panel, slots, settings, data_hash=digest, actions=fetched.actions)
     return LearningData(dataset, fetched.report.source, provider.simulated)
 
 

@@ -1,6 +1,6 @@
 """Delistings: what a record becomes when names that leave the market take a last loss with them.
 
-Bars seldom hold the return of a delisting, and leaving it out flatters whoever holds failing
+The return of a delisting is seldom known, and leaving it out flatters whoever holds failing
 companies: T. Shumway, "The Delisting Bias in CRSP Data" (1997), found -30 % on the New York
 exchanges, and with V. Warther, "The Delisting Bias in CRSP's Nasdaq Data" (1999), -55 % there.
 """
@@ -19,6 +19,7 @@ from trading.evaluation.capacity import replayed
 from trading.evaluation.evidence import Record
 from trading.evaluation.out_of_fold import OutOfSample
 from trading.features.dataset import Dataset
+from trading.features.returns import with_delistings
 
 IntArray = npt.NDArray[np.int64]
 
@@ -26,7 +27,7 @@ LAST_RETURNS = (0.0, -0.30, -0.55)
 
 
 class DelistingPoint(Record):
-    """The record when every name that left the market ends with this return.
+    """The record when names that left the market end with this return, where none is known.
 
     Attributes
     ----------
@@ -80,17 +81,13 @@ def delisting_sensitivity(
 
 
 def with_last_return(dataset: Dataset, last_return: float, *, stale: int) -> Dataset:
-    """Return the dataset in which every name that left the market has one more return.
+    """Return the dataset in which names that left the market have one more return.
 
-    A name has left when its last return lies more than `stale` sessions before the end. What was
+    Those are the names of whose delisting no return is known, see `with_delistings`. What was
     known at any decision, features and eligibility, stays as it was. Raises `DataError` for a
     return that no share can have.
     """
     if not np.isfinite(last_return) or last_return < -1.0:
         raise DataError(f"a last return is at least -100 %, got {last_return}")
-    known = np.isfinite(dataset.returns)
-    last = len(known) - 1 - np.argmax(known[::-1], axis=0)
-    gone = np.flatnonzero(known.any(axis=0) & (last < len(known) - 1 - stale))
-    returns = dataset.returns.copy()
-    returns[last[gone] + 1, gone] = last_return
-    return replace(dataset, returns=returns)
+    changed = with_delistings(dataset.returns, last_return, ended=dataset.ended, stale=stale)
+    return replace(dataset, returns=changed)

@@ -27,7 +27,7 @@ OUT_OF_SCOPE = (
 )
 CAVEATS = (
     "It was judged on the months named here and no others; markets change.",
-    "Bars carry no delisting returns: a name that leaves the market counts at its last value.",
+    "A name that leaves the market counts at its last value where no delisting return is known.",
     "Costs are modelled (commission, half spread, square-root impact), not measured by trading.",
     "Confidence orders names by the agreement of members; the evaluation's reliability table says "
     "how often it came true.",

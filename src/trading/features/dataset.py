@@ -1,5 +1,6 @@
 """The dataset: what the agents learn from and the month is scored with."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import cached_property
@@ -17,10 +18,11 @@ from trading.features.compute import Features, compute_features
 from trading.features.context import Context, market_context
 from trading.features.decisions import decision_grid, outcome_known
 from trading.features.eligibility import eligible_names
-from trading.features.returns import bridged_returns
+from trading.features.returns import FinalReturns, bridged_returns
 from trading.features.scaling import scale_features
 from trading.features.specification import FEATURE_NAMES, FEATURES_VERSION
 from trading.features.traded import median_value_traded
+from trading.market.bars import CorporateAction
 from trading.market.panel import Panel, SessionArray
 from trading.universe.liquidity import (
     NEVER,
@@ -44,6 +46,7 @@ ARRAYS = (
     "dollar_volume",
     "volatility",
     "known",
+    "ended",
 )
 
 
@@ -65,13 +68,15 @@ class Dataset:
     context : (D, C) float32
     eligible : (D, S) bool, could be held after that decision, by what was known then
     returns : (T, S) float32, simple daily, NaN where there is none; the first bar after a gap
-        carries the return over the gap (`features.returns.bridged_returns`)
+        carries the return over the gap, and where it is known what a delisting paid stands after
+        the last bar (`features.returns`)
     dollar_volume : (D, S) float32, median of 21 sessions, USD, NaN where unknown
     volatility : (D, S) float32, daily, 21 sessions, NaN where unknown
     data_hash, slots_version, features_version : what it was built from
     known : (D, 17) float32, share of the eligible names whose feature was known; None where it
         was not counted
     left_out : names that could once have been held, but for which there was no empty slot
+    ended : (S,) bool, the last return is what the delisting paid; None where nobody knows any
     """
 
     as_of: date
@@ -91,6 +96,7 @@ class Dataset:
     features_version: str
     known: Float32Array | None = None
     left_out: int = 0
+    ended: BoolArray | None = None
 
     @property
     def has_outcome(self) -> BoolArray:
@@ -161,12 +167,20 @@ class Dataset:
         return plain | {"as_of": self.as_of.isoformat(), "symbols": list(self.symbols)}
 
 
-def build_dataset(panel: Panel, slots: SlotMap, settings: Settings, *, data_hash: str) -> Dataset:
+def build_dataset(
+    panel: Panel,
+    slots: SlotMap,
+    settings: Settings,
+    *,
+    data_hash: str,
+    actions: Sequence[CorporateAction] = (),
+) -> Dataset:
     """Return the dataset as of `slots.as_of`; bars from that date on are not looked at.
 
     Features, their ranks and eligibility at a past decision are taken over every name of the panel
     that traded then, delisted ones included, and only afterwards cut to the slots: what the
-    dataset says of a past decision is what it said at the time.
+    dataset says of a past decision is what it said at the time. `actions` tell what delistings
+    before that date paid.
 
     Raises
     ------
@@ -186,6 +200,9 @@ def build_dataset(panel: Panel, slots: SlotMap, settings: Settings, *, data_hash
     volatility = _cut(raw[:, :, VOLATILITY], columns.source)
     features = _cut(scale_features(raw, eligible), columns.source)
     np.nan_to_num(features, copy=False, nan=0.0)
+    finals = FinalReturns.of(known, [a for a in actions if a.ex_date < slots.as_of])
+    ended = finals.known(len(known.sessions))
+    returns = finals.placed(bridged_returns(known.adjusted_close)).astype(np.float32)
     return Dataset(
         as_of=slots.as_of,
         sessions=known.sessions.astype("datetime64[D]"),
@@ -196,7 +213,7 @@ def build_dataset(panel: Panel, slots: SlotMap, settings: Settings, *, data_hash
         features=features,
         context=market_context(known, grid.rows),
         eligible=eligible[:, columns.source] & (columns.source >= 0),
-        returns=_cut(bridged_returns(known.adjusted_close).astype(np.float32), columns.source),
+        returns=_cut(returns, columns.source),
         dollar_volume=_cut(traded.astype(np.float32), columns.source),
         volatility=volatility,
         data_hash=data_hash,
@@ -204,6 +221,7 @@ def build_dataset(panel: Panel, slots: SlotMap, settings: Settings, *, data_hash
         features_version=FEATURES_VERSION,
         known=share,
         left_out=columns.left_out,
+        ended=ended[columns.source] & (columns.source >= 0) if ended.any() else None,
     )
 
 

@@ -44,6 +44,7 @@ def measure(request: MeasureRequest, resources: Resources) -> Measured:
         _past_signals(earlier),
         resources.lake.panel(before=request.month.as_of, start=_first_needed(earlier, dataset)),
         CostModel.from_settings(settings.costs),
+        actions=resources.lake.corporate_actions(before=request.month.as_of),
     )
     resources.signals.record_success(month, rates)
     report = MonthReport(

@@ -33,7 +33,13 @@ def prepare(request: PrepareRequest, resources: Resources) -> Prepared:
     month, settings = request.month, resources.settings
     panel = resources.lake.panel(before=month.as_of)
     slots, report = allocate_slots(panel, month, resources)
-    dataset = build_dataset(panel, slots, settings, data_hash=request.resolved.data_hash or "")
+    dataset = build_dataset(
+        panel,
+        slots,
+        settings,
+        data_hash=request.resolved.data_hash or "",
+        actions=resources.lake.corporate_actions(before=month.as_of),
+    )
     eligible = int((dataset.eligible[-1] & dataset.active).sum())
     if eligible < settings.data.min_symbols:
         raise DataError(

@@ -11,7 +11,7 @@ Signals of one month share their market, so the interval, which takes them for i
 narrower than what is really known.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -22,7 +22,8 @@ import numpy.typing as npt
 from trading.backtest.metrics import wilson_interval
 from trading.backtest.simulator import FILL_DELAY, growth_paths
 from trading.execution.slippage import CostModel
-from trading.features.returns import LONGEST_GAP, bridged_returns
+from trading.features.returns import LONGEST_GAP, FinalReturns, bridged_returns
+from trading.market.bars import CorporateAction
 from trading.market.panel import Panel
 from trading.signals.model import SuccessRate
 from trading.strategy.signals import Action
@@ -54,7 +55,12 @@ class _Outcomes:
 
 
 def success_rates(
-    signals: Iterable[PastSignal], panel: Panel, costs: CostModel, *, months: int = MONTHS
+    signals: Iterable[PastSignal],
+    panel: Panel,
+    costs: CostModel,
+    *,
+    months: int = MONTHS,
+    actions: Sequence[CorporateAction] = (),
 ) -> tuple[SuccessRate, ...]:
     """Return the success of all signals and of each action, by itself and against equal weight.
 
@@ -64,14 +70,17 @@ def success_rates(
     panel : bars up to now; only months whose last fill lies in it count
     costs : commission and half spread; impact is left out, since a signal has no size
     months : the latest so many completed months are counted
+    actions : corporate actions up to now; they tell what delistings paid
 
-    A name without a return in its month is `missing`. A month that is not over is left out.
+    A name without a return in its month is `missing`; one that left the market in it without a
+    known final return counts at its last price. A month that is not over is left out.
     """
     ordered = sorted(signals, key=lambda signal: (signal.month, signal.decision, signal.symbol))
     over = [signal for signal in ordered if _exit_row(panel, signal.month) is not None]
     counted = sorted({signal.month for signal in over})[-months:]
+    finals = FinalReturns.of(panel, actions)
     judged = [
-        _judge(list(group), month, decision, panel, costs)
+        _judge(list(group), month, decision, panel, costs, finals)
         for (month, decision), group in groupby(over, lambda s: (s.month, s.decision))
         if month in counted
     ]
@@ -88,14 +97,19 @@ def success_rates(
 
 
 def _judge(
-    signals: list[PastSignal], month: str, decision: date, panel: Panel, costs: CostModel
+    signals: list[PastSignal],
+    month: str,
+    decision: date,
+    panel: Panel,
+    costs: CostModel,
+    finals: FinalReturns,
 ) -> _Outcomes:
     """Return what became of one month's signals."""
     row = int(np.searchsorted(panel.sessions, np.datetime64(decision, "D")))
     leave = _exit_row(panel, month)
     gross = np.full(len(panel.symbols), np.nan)
     if leave is not None and panel.sessions[row : row + 1] == np.datetime64(decision, "D"):
-        gross = _holding_returns(panel, row + FILL_DELAY, leave)
+        gross = _holding_returns(panel, row + FILL_DELAY, leave, finals)
         traded = np.isfinite(panel.adjusted_close[row])
     else:
         traded = np.zeros(len(panel.symbols), dtype=bool)
@@ -110,10 +124,11 @@ def _judge(
     return _Outcomes(actions, net, float(market.mean()) if len(market) else float("nan"))
 
 
-def _holding_returns(panel: Panel, fill: int, leave: int) -> FloatArray:
+def _holding_returns(panel: Panel, fill: int, leave: int, finals: FinalReturns) -> FloatArray:
     """Return each name's return `(N,)` from the close of row `fill` to `leave`; NaN without any."""
     start = max(0, fill - LONGEST_GAP)
-    returns = bridged_returns(panel.adjusted_close[start : leave + 1])[fill + 1 - start :]
+    bridged = bridged_returns(panel.adjusted_close[start : leave + 1])
+    returns = finals.placed(bridged, start)[fill + 1 - start :]
     if not len(returns):
         return np.full(len(panel.symbols), np.nan)
     known = np.isfinite(returns).any(axis=0)

@@ -51,9 +51,8 @@ class Events:
 
     Attributes
     ----------
-    actions : what happened so far. A split's or dividend's value is as in
-        `trading.market.bars.CorporateAction`; a delisting's is the return of its last session,
-        which the bars contain
+    actions : what happened so far, as in `trading.market.bars.CorporateAction`. A delisting pays
+        the last close: what its holders lost is in the bars, a failure's crash and a deal's price
     """
 
     def __init__(self, companies: Companies) -> None:
@@ -71,19 +70,17 @@ class Events:
         n: int,
         listed_before: int,
         close: FloatArray,
-        last_return: FloatArray,
         random: np.random.Generator,
     ) -> SessionEvents:
         """Draw the events of session `row` of the first n companies.
 
-        `close` is their last close (at first the listing price), `last_return` the simple return
-        of that session.
+        `close` is their last close (at first the listing price).
         """
         companies = self._companies
         chance, size = random.random(n), random.random(n)
         alive = row <= self._last_row[:n]
         for i in np.flatnonzero(row == self._last_row[:n] + 1):
-            self._note(i, day, CorporateActionType.DELISTING, float(last_return[i]))
+            self._note(i, day, CorporateActionType.DELISTING, 0.0)
         if row:
             for new in range(listed_before, n):
                 self._note(new, day, CorporateActionType.LISTING, None)

@@ -167,8 +167,8 @@ class _State:
         drift = VOLATILITY_OF_VOLATILITY * random.standard_normal(n)
         self._log_volatility[:n] = VOLATILITY_MEMORY * self._log_volatility[:n] + drift
         volatility = companies.volatility[:n] * np.exp(self._log_volatility[:n])
-        close, last_return = self.quotes.close[:n], self.quotes.last_return[:n]
-        events = self.events.draw(row, day, n, self._listed, close, last_return, random)
+        close = self.quotes.close[:n]
+        events = self.events.draw(row, day, n, self._listed, close, random)
         quiet = np.where(events.in_deal, DEAL_VOLATILITY, 1.0)
         news = np.where(events.earnings, EARNINGS_VOLATILITY, 1.0)
         returns = quiet * (common[:n] + volatility * (news * shock + self._expected[:n]))

@@ -20,13 +20,11 @@ class Quotes:
     Attributes
     ----------
     close : (N,) last close, at first the listing price
-    last_return : (N,) simple total return of the last session
     """
 
     def __init__(self, companies: Companies, sessions: int) -> None:
         count = len(companies.symbols)
         self.close = companies.price.copy()
-        self.last_return = np.zeros(count)
         self._companies = companies
         self._adjusted = companies.price.copy()
         self._shares = companies.market_cap / companies.price
@@ -68,7 +66,7 @@ class Quotes:
         volume = np.rint(
             self._shares[:n] * self._companies.turnover[:n] * np.exp(np.minimum(activity, 3.0))
         )
-        self.close[:n], self.last_return[:n] = close, returns
+        self.close[:n] = close
         self._adjusted[:n] *= 1 + returns
         bars = {"open": opened, "high": high, "low": low, "close": close}
         rounded = {k: np.maximum(np.round(v, DECIMALS), LEAST_PRICE) for k, v in bars.items()}
