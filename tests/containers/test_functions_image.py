@@ -14,10 +14,6 @@ from moto.server import ThreadedMotoServer
 from stacks.functions_catalogue import FUNCTIONS
 
 STORES = ("DATA", "MODELS", "RUNS")
-    "Runtime.ImportModuleError",
-    "Runtime.HandlerNotFound",
-    "Runtime.UserCodeSyntaxError",
-}
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +36,7 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str,
         "AWS_ENDPOINT_URL": f"http://{host}:{port}",
         "AWS_EC2_METADATA_DISABLED": "true",
         "POWERTOOLS_TRACE_DISABLED": "true",
+        "TRADING_IDEMPOTENCY_TABLE": "idempotency",
         "TRADING_LEDGER_TABLE": "ledger",
         **{f"TRADING_{name}_STORE": str(stores / name.lower()) for name in STORES},
     }
