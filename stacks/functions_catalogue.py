@@ -253,6 +253,7 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
             MARK_MAIL,
             SendMail(),
         ),
+        concurrency=5,
     ),
     "finish": FunctionSpec(
         "Closes the month in the ledger", timeout=300, memory=512, grants=(ENTER_IN_LEDGER,)

@@ -3,6 +3,8 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from policy_documents import statements_with
@@ -79,8 +81,7 @@ def test_log_groups_are_encrypted_and_kept_as_long_as_cloudwatch_can_be_told(
 ) -> None:
     groups = recording.of("aws:cloudwatch/logGroup:LogGroup")
     assert len(groups) > len(FUNCTIONS)
-    days = {"dev": 30, "staging": 90, "prod": 365}[recording.stack]
-    assert {one.inputs["retentionInDays"] for one in groups} == {days} <= RETENTION_DAYS
+    assert {one.inputs["retentionInDays"] for one in groups} == {365} <= RETENTION_DAYS
     key = next(one for one in recording.of("aws:kms/key:Key") if one.name == "data")
     assert {one.inputs["kmsKeyId"] for one in groups} == {key.outputs["arn"]}
 
@@ -93,14 +94,24 @@ def test_executions_are_reserved_where_the_account_has_them(
     reserved = {one.name: one.inputs["reservedConcurrentExecutions"] for one in prod.of(FUNCTION)}
     assert all(count >= 1 for count in reserved.values())
     assert sum(reserved.values()) <= 900
-    month = json.loads(
-        next(
-            one.inputs["definition"]
-            for one in prod.of("aws:sfn/stateMachine:StateMachine")
-            if one.name == "monthly"
-        )
-    )
-    assert reserved["score_batch"] >= month["States"]["Score"]["MaxConcurrency"]
+    wanted = {}
+    for machine in prod.of("aws:sfn/stateMachine:StateMachine"):
+        for loop in maps(json.loads(machine.inputs["definition"])):
+            called = re.findall(r":function:trading-prod-([a-z-]+)", json.dumps(loop))
+            # A number that the execution is told is that of the training jobs.
+            wanted |= dict.fromkeys(called, loop.get("MaxConcurrency", 0))
+    assert {"score-batch", "notify"} <= set(wanted)
+    for name, at_once in wanted.items():
+        assert reserved[name.replace("-", "_")] >= at_once >= 1, name
+
+
+def maps(node: Any) -> Iterator[dict[str, Any]]:
+    """Return the Map states of a definition, at any depth."""
+    if isinstance(node, dict):
+        if node.get("Type") == "Map":
+            yield node
+        for child in node.values():
+            yield from maps(child)
 
 
 @pytest.mark.parametrize("machine", ["monthly", "daily"])
