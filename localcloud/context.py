@@ -31,6 +31,16 @@ class Identity(Protocol):
     def allowed(self, role_arn: str, session_name: str, action: str, resource: str) -> bool:
         """Decide and record whether a session of the role may do this."""
 
+    def service_allowed(
+        self,
+        service: str,
+        action: str,
+        resource: str,
+        source: str,
+        statements: Sequence[Mapping[str, Any]],
+    ) -> bool:
+        """Decide and record whether a resource's policy admits a service for a source."""
+
 
 MailHook = Callable[[sqlite3.Connection, AcceptedMail], None]
 

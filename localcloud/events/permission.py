@@ -1,41 +1,8 @@
-"""What a resource's own policy lets a service of AWS do."""
+"""The statements of a resource's own policy."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-
-from localcloud.identity.policy import Requirement, Statement, evaluate, parse
-
-
-def service_may(
-    statements: Sequence[Mapping[str, Any]],
-    service: str,
-    action: str,
-    resource: str,
-    source: str,
-) -> bool:
-    """Tell whether a resource policy admits a call of a service on behalf of another resource.
-
-    Parameters
-    ----------
-    statements
-        Statements of the resource's policy.
-    service
-        Service principal, such as `events.amazonaws.com`.
-    action
-        Action, such as `lambda:InvokeFunction`.
-    resource
-        ARN of the resource.
-    source
-        ARN of what the call comes from: a rule, a topic, a configuration set.
-    """
-    document = json.dumps({"Statement": [dict(one) for one in statements]}, default=str)
-    named: list[Statement] = [
-        one for one in parse("resource policy", document) if one.admits("Service", service)
-    ]
-    account = source.split(":")[4] if source.count(":") >= 5 else ""
-    context = {"aws:SourceArn": (source,), "aws:SourceAccount": (account,)}
-    return evaluate(named, Requirement(action, resource, context)).allowed
 
 
 def policy_statements(document: str | Mapping[str, Any] | None) -> list[Mapping[str, Any]]:

@@ -16,7 +16,7 @@ from localcloud.context import CloudContext
 from localcloud.errors import CloudError
 from localcloud.events.dispatcher import Again, Dead, Done, Result
 from localcloud.events.outbox import Delivery, Pending
-from localcloud.events.permission import policy_statements, service_may
+from localcloud.events.permission import policy_statements
 
 TARGET = "target"
 ASYNCHRONOUS = "lambda"
@@ -129,7 +129,9 @@ class Targets:
 
     def _require(self, pending: Pending, action: str, statements: list[Mapping[str, Any]]) -> None:
         body = pending.delivery.body
-        if not service_may(statements, body["service"], action, body["arn"], body["source"]):
+        if not self._context.identity.service_allowed(
+            body["service"], action, body["arn"], body["source"], statements
+        ):
             raise TargetRefusedError(
                 f"its policy does not let {body['service']} do {action} for {body['source']}"
             )

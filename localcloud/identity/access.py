@@ -13,7 +13,7 @@ from typing import Any
 from localcloud.identity.call import ApiCall
 from localcloud.identity.policy import Requirement
 from localcloud.identity.resources import Place, named_resource
-from localcloud.identity.storage_access import dynamodb_requirements, s3_requirements
+from localcloud.identity.storage_access import dynamodb_requirements, key_use, s3_requirements
 
 _PREFIXES = {
     "stepfunctions": "states",
@@ -39,7 +39,7 @@ _PASSED_ROLES = {
 def requirements(call: ApiCall, place: Place) -> list[Requirement]:
     """Return every permission that the caller needs for a call; all must be given."""
     if call.service == "s3":
-        return list(s3_requirements(call))
+        return list(s3_requirements(call, place))
     if call.service == "dynamodb":
         return list(dynamodb_requirements(call, place))
     if call.service in {"ses", "sesv2"} and call.operation in {"SendEmail", "SendRawEmail"}:
@@ -49,7 +49,22 @@ def requirements(call: ApiCall, place: Place) -> list[Requirement]:
     found = [Requirement(action, _resource(call, place), _context(call))]
     if call.service == "sagemaker" and call.parameters.get("Tags"):
         found.append(Requirement("sagemaker:AddTags", found[0].resource))
+    if call.service == "secretsmanager":
+        found += _secret_key(call, found[0].resource, place)
     return found + list(_passed_roles(call))
+
+
+def _secret_key(call: ApiCall, secret: str, place: Place) -> list[Requirement]:
+    """Return what it takes to read or write a secret that a customer's key encrypts."""
+    from moto.secretsmanager.models import secretsmanager_backends
+
+    actions = {"GetSecretValue": "kms:Decrypt", "PutSecretValue": "kms:GenerateDataKey"}
+    if call.operation not in actions:
+        return []
+    secrets = secretsmanager_backends[place.account][place.region].secrets
+    held = secrets.get(secret) if secret in secrets else None
+    key = getattr(held, "kms_key_id", None)
+    return list(key_use(actions[call.operation], key, "secretsmanager", place))
 
 
 def _resource(call: ApiCall, place: Place) -> str:

@@ -3,9 +3,13 @@
 Source: AWS IAM User Guide, "IAM JSON policy elements: Condition operators".
 """
 
+import base64
+import binascii
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
+from ipaddress import ip_address, ip_network
 
 Values = Sequence[str]
 Context = Mapping[str, Values]
@@ -37,6 +41,38 @@ def _number(compare: Callable[[float, float], bool]) -> Callable[[str, str], boo
     return test
 
 
+def _moment(text: str) -> float:
+    """Return Unix seconds of an ISO 8601 date or of Unix seconds as text."""
+    if re.fullmatch(r"-?\d+(\.\d+)?", text):
+        return float(text)
+    found = datetime.fromisoformat(text)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def _date(compare: Callable[[float, float], bool]) -> Callable[[str, str], bool]:
+    def test(expected: str, actual: str) -> bool:
+        try:
+            return compare(_moment(actual), _moment(expected))
+        except (ValueError, OverflowError):
+            return False
+
+    return test
+
+
+def _in_network(expected: str, actual: str) -> bool:
+    try:
+        return ip_address(actual) in ip_network(expected, strict=False)
+    except ValueError:
+        return False
+
+
+def _same_bytes(expected: str, actual: str) -> bool:
+    try:
+        return base64.b64decode(expected, validate=True) == base64.b64decode(actual, validate=True)
+    except binascii.Error:
+        return False
+
+
 _POSITIVE: dict[str, Callable[[str, str], bool]] = {
     "StringEquals": lambda expected, actual: expected == actual,
     "StringEqualsIgnoreCase": lambda expected, actual: expected.lower() == actual.lower(),
@@ -49,6 +85,13 @@ _POSITIVE: dict[str, Callable[[str, str], bool]] = {
     "NumericLessThanEquals": _number(lambda actual, expected: actual <= expected),
     "NumericGreaterThan": _number(lambda actual, expected: actual > expected),
     "NumericGreaterThanEquals": _number(lambda actual, expected: actual >= expected),
+    "DateEquals": _date(lambda actual, expected: actual == expected),
+    "DateLessThan": _date(lambda actual, expected: actual < expected),
+    "DateLessThanEquals": _date(lambda actual, expected: actual <= expected),
+    "DateGreaterThan": _date(lambda actual, expected: actual > expected),
+    "DateGreaterThanEquals": _date(lambda actual, expected: actual >= expected),
+    "IpAddress": _in_network,
+    "BinaryEquals": _same_bytes,
 }
 _NEGATIVE = {
     "StringNotEquals": "StringEquals",
@@ -57,6 +100,8 @@ _NEGATIVE = {
     "ArnNotEquals": "ArnEquals",
     "ArnNotLike": "ArnLike",
     "NumericNotEquals": "NumericEquals",
+    "DateNotEquals": "DateEquals",
+    "NotIpAddress": "IpAddress",
 }
 OPERATORS = frozenset({*_POSITIVE, *_NEGATIVE, "Null"})
 

@@ -1,8 +1,9 @@
 """The gate that every call passes: who asks, and whether they may."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from moto.core.request import Request
 
@@ -10,14 +11,17 @@ from localcloud.errors import CloudError
 from localcloud.identity.access import requirements
 from localcloud.identity.audit import AuditTrail
 from localcloud.identity.call import ApiCall, read_call, service_of
+from localcloud.identity.context_keys import Keys, principal_keys, request_keys, resource_tags
 from localcloud.identity.credentials import Credentials
 from localcloud.identity.denial import RefusedError
+from localcloud.identity.judgement import judge, judge_service
 from localcloud.identity.policy import Decision, Requirement, evaluate
 from localcloud.identity.principals import Principal, Principals
-from localcloud.identity.resource_policies import resource_statements
+from localcloud.identity.resource_policies import resource_policy
 from localcloud.identity.resources import Place
 from localcloud.identity.signature import Signed, read_signature, verify
 
+Statements = Sequence[Mapping[str, Any]]
 # AWS allows these to everyone, whatever the policies say
 _ALWAYS_ALLOWED = frozenset({"sts:GetCallerIdentity", "sts:GetSessionToken"})
 
@@ -57,8 +61,9 @@ class Guard:
                 "operation", f"{service} has no operation for {request.method} {request.path}"
             )
         needs = tuple(requirements(call, self._place))
+        asked = request_keys(call)
         for requirement in needs:
-            self._require(principal, requirement)
+            self._require(principal, requirement, asked)
         if call.service == "sts" and call.operation == "AssumeRole":
             self._require_trust(str(call.parameters.get("RoleArn")), "AWS", principal)
         return Admitted(call, principal.arn, signed.scope.access_key_id, needs)
@@ -75,7 +80,15 @@ class Guard:
     def allowed(self, role_arn: str, session_name: str, action: str, resource: str) -> bool:
         """Decide and record whether a session of the role may do this."""
         principal = self._principals.of_role(role_arn, session_name)
-        return self._decide(principal, Requirement(action, resource)).allowed
+        return self._decide(principal, Requirement(action, resource), {}).allowed
+
+    def service_allowed(
+        self, service: str, action: str, resource: str, source: str, statements: Statements
+    ) -> bool:
+        """Decide and record whether a resource's policy admits a service on behalf of a source."""
+        decision = judge_service(service, action, resource, source, statements)
+        self._audit.record(service, Requirement(action, resource), decision)
+        return decision.allowed
 
     def _authenticate(self, signed: Signed, request: Request, body: bytes) -> Principal:
         principal = self._principals.find(signed.scope.access_key_id)
@@ -94,9 +107,9 @@ class Guard:
             raise RefusedError("signature", f"the signature is not that of {principal.arn}")
         return principal
 
-    def _require(self, principal: Principal, requirement: Requirement) -> None:
+    def _require(self, principal: Principal, requirement: Requirement, asked: Keys) -> None:
         try:
-            decision = self._decide(principal, requirement)
+            decision = self._decide(principal, requirement, asked)
         except CloudError as error:
             raise RefusedError("denied", str(error)) from error
         if not decision.allowed:
@@ -106,43 +119,42 @@ class Guard:
                 f"resource: {requirement.resource} {decision.reason}",
             )
 
-    def _decide(self, principal: Principal, requirement: Requirement) -> Decision:
+    def _decide(self, principal: Principal, requirement: Requirement, asked: Keys) -> Decision:
         if requirement.action in _ALWAYS_ALLOWED:
             decision = Decision(allowed=True, statement="aws#AlwaysAllowed")
         else:
-            context = {**self._common_context(principal), **requirement.context}
-            full = Requirement(requirement.action, requirement.resource, context)
-            own = self._principals.statements(principal)
-            theirs = resource_statements(full.resource, self._names(principal), self._place)
-            decision = evaluate([*own, *theirs], full)
+            decision = self._judge(principal, requirement, asked)
         self._audit.record(principal.arn, requirement, decision)
         return decision
 
-    def _common_context(self, principal: Principal) -> dict[str, tuple[str, ...]]:
-        name = principal.role_name or principal.user_name or ""
-        kind = "role" if principal.role_name else "user"
-        return {
-            "aws:PrincipalArn": (self._place.global_arn("iam", f"{kind}/{name}"),),
-            "aws:PrincipalAccount": (principal.account,),
-            "aws:RequestedRegion": (self._place.region,),
-            "aws:ResourceAccount": (self._place.account,),
-            # the loopback device stands in for TLS: nothing leaves the machine
-            "aws:SecureTransport": ("true",),
-        }
+    def _judge(self, principal: Principal, requirement: Requirement, asked: Keys) -> Decision:
+        place, resource = self._place, requirement.resource
+        own = self._principals.statements(principal)
+        boundary = self._principals.boundary(principal)
+        theirs = resource_policy(resource, self._names(principal), self._account, place)
+        tags = self._principals.tags(principal)
+        context = {**principal_keys(principal, tags, place), **asked, **requirement.context}
+        deciding = (*own, *(boundary or ()), *theirs.naming, *theirs.delegating)
+        if resource != "*" and any(one.asks("aws:ResourceTag/") for one in deciding):
+            context |= resource_tags(resource, place)
+        full = Requirement(requirement.action, resource, context)
+        return judge(full, own, boundary, theirs, principal.arn)
+
+    @property
+    def _account(self) -> list[str]:
+        """The names by which a policy can mean the whole account."""
+        return [self._place.global_arn("iam", "root"), self._place.account]
 
     def _names(self, principal: Principal) -> list[str]:
-        """Return the names by which a resource's policy can mean the principal."""
+        """Return the names by which a policy can mean the principal itself."""
         role = principal.role_name
-        return [
-            principal.arn,
-            self._place.global_arn("iam", "root"),
-            self._place.account,
-            *([self._place.global_arn("iam", f"role/{role}")] if role else []),
-        ]
+        roles = [self._place.global_arn("iam", f"role/{role}")] if role else []
+        return [principal.arn, *roles]
 
     def _require_trust(self, role_arn: str, kind: str, principal: Principal) -> None:
         try:
-            trusted = self._trusts(role_arn, kind, self._names(principal))
+            names = [*self._names(principal), *self._account]
+            trusted = self._trusts(role_arn, kind, names)
         except CloudError as error:
             raise RefusedError("denied", str(error)) from error
         if not trusted:

@@ -49,6 +49,12 @@ class Statement:
             )
         )
 
+    def asks(self, prefix: str) -> bool:
+        """Tell whether a condition or a variable needs a key that begins like this."""
+        wanted = prefix.lower()
+        named = any(key.lower().startswith(wanted) for _, key, _ in self.conditions)
+        return named or any(f"${{{wanted}" in one.lower() for one in self.resources)
+
     def admits(self, kind: str, principal: str) -> bool:
         """Tell whether the statement's Principal (`AWS` or `Service`) names this one."""
         named = (self.principals or {}).get(kind, ())
@@ -71,16 +77,27 @@ class Statement:
 
 @dataclass(frozen=True)
 class Decision:
-    """The answer of a set of policies, and the statement that gave it (None: none allows it)."""
+    """The answer of a set of policies.
+
+    Attributes
+    ----------
+    allowed
+        The answer.
+    statement
+        The statement that gave it; None where none allows it.
+    missing
+        The kind of policy that would have to allow it.
+    """
 
     allowed: bool
     statement: str | None
+    missing: str = "identity-based policy"
 
     @property
     def reason(self) -> str:
         """Why it is denied, in the words of AWS."""
         if self.statement is None:
-            return "because no identity-based policy allows it"
+            return f"because no {self.missing} allows it"
         return f"with an explicit deny in {self.statement}"
 
 
@@ -115,6 +132,11 @@ def _statement(policy: str, place: int, one: Mapping[str, Any]) -> Statement:
         for operator, keys in one.get("Condition", {}).items()
         for key, values in keys.items()
     )
+    if "NotPrincipal" in one:
+        raise CloudError(
+            f"policy {policy!r} uses NotPrincipal, which the embedded cloud does not evaluate; "
+            "name the principals, or use a condition on aws:PrincipalArn"
+        )
     for operator, _, _ in conditions:
         if operator.rpartition(":")[2].removesuffix("IfExists") not in OPERATORS:
             raise CloudError(

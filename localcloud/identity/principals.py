@@ -3,7 +3,7 @@
 import json
 import secrets
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -104,6 +104,23 @@ class Principals:
             found.extend(parse(name, document))
         return found
 
+    def boundary(self, principal: Principal) -> tuple[Statement, ...] | None:
+        """Return the statements of a principal's permissions boundary; None when it has none.
+
+        A boundary that does not exist any more allows nothing.
+        """
+        held = [one.permissions_boundary_arn for one in self._roles(principal)]
+        arn = next((one for one in held if one), None)
+        if arn is None:
+            return None
+        policy = self._iam.managed_policies.get(arn)
+        return parse(policy.name, _default_document(policy)) if policy is not None else ()
+
+    def tags(self, principal: Principal) -> Mapping[str, str]:
+        """Return the tags of a principal's role."""
+        roles = self._roles(principal)
+        return {one["Key"]: one["Value"] for role in roles for one in role.tags or ()}
+
     def trust(self, role_arn: str) -> tuple[Statement, ...]:
         """Return the statements of a role's trust policy; raises `CloudError` without the role."""
         role = self._role(role_arn)
@@ -166,19 +183,26 @@ class Principals:
             self._sessions.clear()
 
     def _documents(self, principal: Principal) -> Iterator[tuple[str, str]]:
-        if principal.role_name is not None:
-            roles = list(self._iam.roles.values())
-            holders = [one for one in roles if one.name == principal.role_name]
-        else:
+        holders = self._roles(principal)
+        if principal.role_name is None:
             user = self._iam.get_user(principal.user_name)
             holders = [user, *self._iam.get_groups_for_user(principal.user_name)]
         for holder in holders:
             for name, document in list(holder.policies.items()):
                 yield f"{holder.name}/{name}", document
             for policy in list(holder.managed_policies.values()):
-                default = policy.default_version_id
-                version = next(one for one in policy.versions if one.version_id == default)
-                yield policy.name, version.document
+                yield policy.name, _default_document(policy)
+
+    def _roles(self, principal: Principal) -> list[Any]:
+        if principal.role_name is None:
+            return []
+        return [one for one in list(self._iam.roles.values()) if one.name == principal.role_name]
+
+
+def _default_document(policy: Any) -> str:
+    default = policy.default_version_id
+    version = next(one for one in policy.versions if one.version_id == default)
+    return str(version.document)
 
 
 def _aware(moment: datetime) -> datetime:

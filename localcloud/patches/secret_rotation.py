@@ -72,13 +72,13 @@ class Rotations:
         return described
 
     def _require_invocable(self, function: str, secret_arn: str) -> None:
-        from localcloud.events.permission import service_may
-
         found = self._find(function)
         if found is None:
             raise ResourceNotFoundException(f"Resource not found for ARN '{function}'.")
         statements = list(found.policy.statements)
-        if not service_may(statements, _SERVICE, "lambda:InvokeFunction", function, secret_arn):
+        if not self._context.identity.service_allowed(
+            _SERVICE, "lambda:InvokeFunction", function, secret_arn, statements
+        ):
             raise InvalidParameterException(
                 f"Secrets Manager cannot invoke the specified Lambda function {function}: its "
                 f"policy does not let {_SERVICE} do lambda:InvokeFunction"

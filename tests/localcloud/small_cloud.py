@@ -5,7 +5,7 @@ import json
 import textwrap
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,6 +18,7 @@ from moto.server import ThreadedMotoServer
 
 from localcloud.context import ACCOUNT, REGION, CloudContext
 from localcloud.identity.credentials import Credentials
+from localcloud.identity.judgement import judge_service
 from localcloud.processes import Spawner
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/function"
@@ -39,6 +40,17 @@ class OpenIdentity:
     def allowed(self, role_arn: str, session_name: str, action: str, resource: str) -> bool:
         self.asked.append((action, resource))
         return action not in self.denied
+
+    def service_allowed(
+        self,
+        service: str,
+        action: str,
+        resource: str,
+        source: str,
+        statements: Sequence[Mapping[str, Any]],
+    ) -> bool:
+        self.asked.append((action, resource))
+        return judge_service(service, action, resource, source, statements).allowed
 
 
 @contextmanager

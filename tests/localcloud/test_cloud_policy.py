@@ -104,6 +104,19 @@ def test_every_key_and_operator_of_a_condition_must_hold() -> None:
         ("ArnLike", ["arn:aws:*"], ("arn:aws:sns:us:1:t",), False),
         ("NumericLessThan", ["5"], ("4.5",), True),
         ("NumericLessThan", ["5"], ("five",), False),
+        ("DateLessThan", ["2030-01-01"], ("2029-12-31T23:59:59Z",), True),
+        ("DateLessThan", ["2030-01-01T00:00:00Z"], ("2030-01-01T00:00:00Z",), False),
+        ("DateLessThanEquals", ["1893456000"], ("2030-01-01T00:00:00Z",), True),
+        ("DateGreaterThan", ["2030-01-01T01:00:00+01:00"], ("2030-01-01T00:00:01Z",), True),
+        ("DateNotEquals", ["2030-01-01"], ("2030-01-01T00:00:00Z",), False),
+        ("DateEquals", ["someday"], ("2030-01-01",), False),
+        ("IpAddress", ["127.0.0.0/8", "10.0.0.1"], ("127.0.0.1",), True),
+        ("IpAddress", ["2001:db8::/32"], ("2001:db8::1",), True),
+        ("IpAddress", ["127.0.0.0/8"], ("nowhere",), False),
+        ("NotIpAddress", ["127.0.0.0/8"], ("127.0.0.1",), False),
+        ("NotIpAddress", ["10.0.0.0/8"], ("127.0.0.1",), True),
+        ("BinaryEquals", ["AQI="], ("AQI=",), True),
+        ("BinaryEquals", ["AQI="], ("not base64",), False),
         ("ForAllValues:StringEquals", ["a", "b"], ("a", "b"), True),
         ("ForAllValues:StringEquals", ["a"], ("a", "b"), False),
         ("ForAllValues:StringEquals", ["a"], None, True),
@@ -117,8 +130,10 @@ def test_condition_operators(
 
 
 def test_an_operator_that_is_not_evaluated_is_refused_and_not_ignored() -> None:
-    with pytest.raises(CloudError, match="DateLessThan"):
-        decide(deny("s3:*", Condition={"DateLessThan": {"aws:CurrentTime": "2030-01-01"}}))
+    with pytest.raises(CloudError, match="StringMatches"):
+        decide(deny("s3:*", Condition={"StringMatches": {"aws:CurrentTime": "2030-01-01"}}))
+    with pytest.raises(CloudError, match="NotPrincipal"):
+        decide({"Effect": "Deny", "NotPrincipal": "*", "Action": "*", "Resource": "*"})
 
 
 @given(st.text(max_size=20))

@@ -255,9 +255,9 @@ def await_value(secrets: Any, expected: str) -> None:
 def test_inert_resources_have_stable_outputs_in_the_form_of_aws(
     cloud: Cloud, tmp_path: Path
 ) -> None:
-    vpc = Registration("urn:vpc", "aws:ec2/vpc:Vpc", "net", {"cidrBlock": "10.0.0.0/16"})
-    answers = [Engine(cloud, State.load(tmp_path / "s")).register(vpc) for _ in range(2)]
+    cluster = Registration("urn:c", "aws:ecs/cluster:Cluster", "c", {"name": "dashboard"})
+    answers = [Engine(cloud, State.load(tmp_path / "s")).register(cluster) for _ in range(2)]
     assert answers[0] == answers[1]
-    assert answers[0][0].startswith("vpc-")
+    assert answers[0][0].endswith(":cluster/dashboard")
     assert json.dumps(answers[0][1])
     assert all(reason.endswith(".") for reason in INERT.values())
