@@ -6,9 +6,10 @@ BIN    := $(VENV)/bin
 UV     := UV_FIND_LINKS="$(PIP_FIND_LINKS)" $(BIN)/uv
 READY  := $(VENV)/.ready-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 ARGS   ?=
+CHECKOV := $(VENV)/checkov/.ready-$(shell cksum < stackcheck/checkov.txt | cut -d' ' -f1)
 SUDO   := $(shell [ $$(id -u) = 0 ] || command -v sudo)
 
-.PHONY: month up setup packages engine check test soak lint lock clean
+.PHONY: month up setup packages engine checkov check test soak lint lock clean
 
 month: setup
 	@$(BIN)/trading month $(ARGS) || { code=$$?; [ $$code -eq 3 ] || exit $$code; }
@@ -38,6 +39,14 @@ packages:
 engine: setup
 	@$(BIN)/python -c "from trading.backtest.replay import compile_engine; compile_engine()"
 
+# Scans the plan of the program; its pins clash with ours, so it lives apart.
+checkov: $(CHECKOV)
+
+$(CHECKOV): stackcheck/checkov.txt | setup
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/checkov
+	$(UV) pip install --quiet --python $(VENV)/checkov/bin/python -r stackcheck/checkov.txt
+	@touch $@
+
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -48,16 +57,17 @@ check: lint engine packages
 
 # Whole processes are started, killed and timed out here, on whatever machine: what fails is tried
 # twice more, and what passed only then is listed as RERUN.
-test: lint engine packages
+test: lint engine packages checkov
 	$(BIN)/pytest -m "not soak" -n 2 --reruns 2 --cov --cov-report=term
 
-soak: engine packages
+soak: engine packages checkov
 	$(BIN)/pytest -m soak
 
 lock: setup
 	rm -f requirements.lock
 	$(UV) pip compile pyproject.toml --all-extras --python-version 3.11 --no-header --no-annotate --quiet -o requirements.lock
 	sed -i 's/^torch==.*/torch==2.13.0/' requirements.lock
+	$(BIN)/python containers/lock.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
