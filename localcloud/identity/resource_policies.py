@@ -45,13 +45,12 @@ def resource_policy(
     service = resource.split(":")[2] if resource.count(":") >= 5 else ""
     read = _READERS.get(service)
     found = read(resource, place) if read is not None else None
-    rules = service == "kms"
     if found is None:
-        return ResourcePolicy(rules=rules)
+        return ResourcePolicy()
     statements = parse(*found)
     naming = tuple(one for one in statements if _admits(one, names))
     delegating = tuple(one for one in statements if one not in naming and _admits(one, account))
-    return ResourcePolicy(naming, delegating, rules)
+    return ResourcePolicy(naming, delegating, rules=service == "kms")
 
 
 def _admits(statement: Statement, names: Iterable[str]) -> bool:
