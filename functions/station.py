@@ -74,7 +74,8 @@ def timed_station(work: TimedWork[RequestT], model: type[RequestT]) -> Handler:
 
     @wraps(work)
     def handler(event: Event, context: Any) -> Event:
-        logger.set_correlation_id(_correlation_id(event))
+        logger.set_correlation_id(_of_run(event, "correlation_id"))
+        logger.append_keys(execution=_of_run(event, "execution"))
         logger.info("station started", month=_month(event))
         metrics.add_dimension(name="station", value=name)
         try:
@@ -108,7 +109,8 @@ def _month(event: Event) -> str | None:
     return month.get("month") if isinstance(month, dict) else month
 
 
-def _correlation_id(event: Event) -> str | None:
+def _of_run(event: Event, key: str) -> str | None:
+    """Return what an event says of its run: the month's, or that of the day itself."""
     month = event.get("month")
-    nested = month.get("correlation_id") if isinstance(month, dict) else None
-    return nested or event.get("correlation_id")
+    nested = month.get(key) if isinstance(month, dict) else None
+    return nested or event.get(key)

@@ -185,6 +185,7 @@ def test_every_log_line_bears_the_months_correlation_id(
     logged = [line for line in lines(capsys.readouterr().out) if "message" in line]
     assert [line["message"] for line in logged] == ["station started", "station done"]
     assert {line["correlation_id"] for line in logged} == {"correlation-7"}
+    assert {line["execution"] for line in logged} == {"monthly-2019-12-r1"}
     assert {line["function_request_id"] for line in logged} == {"request-1"}
     assert logged[0]["month"] == "2019-12"
 

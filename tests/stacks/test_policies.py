@@ -1,9 +1,13 @@
 import asyncio
 import json
+import re
+from pathlib import Path
 
 import pytest
 
 from stacks.policies import WILDCARD_REASONS, Statement, document, require_tls, trust
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_statement_on_everything_needs_a_written_reason() -> None:
@@ -55,3 +59,10 @@ def test_requests_without_tls_are_denied_to_everyone() -> None:
     statement = require_tls(["s3:*"], ["arn:aws:s3:::b"]).to_dict()
     assert statement["Principal"] == "*"
     assert statement["Effect"] == "Deny"
+
+
+def test_the_reasons_stand_in_the_documentation() -> None:
+    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    table = text[text.index("| statement | reason |") : text.index("**Proof.**")]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", table, re.MULTILINE))
+    assert rows == dict(WILDCARD_REASONS)

@@ -105,7 +105,7 @@ class SessionRange(Payload):
     """Sessions to fetch or to check, both ends included; the daily schedule gives none.
 
     `only`, where it is given, are the sessions to check of the range. `attempt` counts the tries
-    of a morning, the first being 0.
+    of a morning, the first being 0. `execution` names the run of the state machine of the day.
     """
 
     month: MonthRun | None = None
@@ -113,6 +113,7 @@ class SessionRange(Payload):
     end: date | None = None
     only: tuple[date, ...] | None = None
     attempt: int = Field(0, ge=0)
+    execution: str | None = None
 
 
 class Fetched(Payload):
