@@ -78,7 +78,7 @@ def _statements(grant: Grant, on: Grantable) -> list[Statement]:
         case SendMail():
             return [_send_mail(on)]
         case PublishAlert(severity):
-            return publish_statements(on.alert_topics[severity].arn, on.alert_key)
+            return publish_statements([on.alert_topics[severity].arn], on.alert_key)
         case StartMonth():
             return [
                 Statement("StartMonth", ["states:StartExecution"], [on.state_machine]),
@@ -117,10 +117,12 @@ def object_statements(grant: Objects, buckets: Mapping[str, s3.Bucket]) -> list[
     return found
 
 
-def publish_statements(topic: pulumi.Input[str], key: pulumi.Input[str]) -> list[Statement]:
-    """Return the statements for publishing to an encrypted topic."""
+def publish_statements(
+    topics: Sequence[pulumi.Input[str]], key: pulumi.Input[str]
+) -> list[Statement]:
+    """Return the statements for publishing to encrypted topics."""
     return [
-        Statement("PublishAlert", ["sns:Publish"], [topic]),
+        Statement("PublishAlert", ["sns:Publish"], topics),
         Statement("EncryptAlert", ["kms:Decrypt", "kms:GenerateDataKey"], [key]),
     ]
 

@@ -63,7 +63,7 @@ class Daily(pulumi.ComponentResource):
                 },
                 statements=[
                     Statement("CallFunctions", ["lambda:InvokeFunction"], list(steps.values())),
-                    *publish_statements(args.alert_topic, args.alert_key),
+                    *publish_statements([args.alert_topic], args.alert_key),
                     read_switch(args.ledger),
                 ],
             ),

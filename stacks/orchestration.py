@@ -29,7 +29,7 @@ class OrchestrationArgs:
     training_image : reference of the training jobs' image
     training_role : ARN of the training jobs' role
     instance_type : what training jobs run on
-    alert_topic, alert_key : ARNs
+    alert_topic, warning_topic, alert_key : ARNs
     ledger : the table that holds the kill switch
     """
 
@@ -39,6 +39,7 @@ class OrchestrationArgs:
     training_role: pulumi.Input[str]
     instance_type: str
     alert_topic: pulumi.Input[str]
+    warning_topic: pulumi.Input[str]
     alert_key: pulumi.Input[str]
     ledger: dynamodb.Table
 
@@ -96,6 +97,7 @@ class Orchestration(pulumi.ComponentResource):
             "TrainingRoleArn": self._args.training_role,
             "TrainingInstanceType": self._args.instance_type,
             "AlertTopicArn": self._args.alert_topic,
+            "WarningTopicArn": self._args.warning_topic,
             "LedgerTable": self._args.ledger.name,
             **{f"{camel_case(key)}FunctionArn": f.arn for key, f in self._steps().items()},
         }
@@ -110,7 +112,7 @@ def _allow(integration: str, args: OrchestrationArgs) -> list[Statement]:
     """Return what a service integration needs; an unknown one raises `ConfigurationError`."""
     known: Mapping[str, Callable[[OrchestrationArgs], list[Statement]]] = {
         "sagemaker:createTrainingJob.sync": _train,
-        "sns:publish": lambda a: publish_statements(a.alert_topic, a.alert_key),
+        "sns:publish": lambda a: publish_statements([a.alert_topic, a.warning_topic], a.alert_key),
         "dynamodb:getItem": lambda a: [read_switch(a.ledger)],
         # The call itself is among those of the other functions.
         "lambda:invoke.waitForTaskToken": lambda _: [],

@@ -183,6 +183,7 @@ class Environment:
             training_role=self.training.role.arn,
             instance_type=self.configuration.settings.training.instance_type,
             alert_topic=self.alerts.topics["critical"].arn,
+            warning_topic=self.alerts.topics["warning"].arn,
             alert_key=self.alerts.key.arn,
             ledger=self.storage.tables["ledger"],
         )
