@@ -124,7 +124,8 @@ class _Rotation:
         if key is None:
             return "nothing"
         settings = self._resources.settings
-        session = last_session_before(today(settings.schedule.timezone))
+        # Not the last one, which a vendor may not have yet, or a plan not give.
+        session = last_session_before(last_session_before(today(settings.schedule.timezone)))
         try:
             check_key(self.provider, key, settings, session=session)
         except ProviderStopped as error:
