@@ -1,7 +1,7 @@
 """Outputs in the form that AWS gives them, for resources that are registered and not created.
 
 Every identifier is derived from the resource's URN: it is the same in every run, no two resources
-share one, and it passes the patterns by which the AWS provider checks identifiers.
+of a stack share one, and it passes the patterns by which the AWS provider checks identifiers.
 """
 
 import hashlib
@@ -175,7 +175,8 @@ def _output(type_: str, output: str, parts: Mapping[str, str]) -> str:
 
 
 def _parts(name: str, urn: str, inputs: Mapping[str, Any]) -> dict[str, str]:
-    digest = hashlib.sha256(urn.encode()).hexdigest()
+    # Without the stack: what two environments share has the same identifiers in both.
+    digest = hashlib.sha256(urn.partition("::")[2].encode()).hexdigest()
     named = next((inputs[key] for key in NAME_INPUTS if isinstance(inputs.get(key), str)), None)
     # An unnamed resource gets a random suffix from Pulumi.
     parts = {"name": named or f"{name}-{digest[:7]}"}
