@@ -77,3 +77,48 @@ def test_the_identity_is_the_sender_or_its_domain() -> None:
 def test_what_has_no_default_is_asked_for(key: str) -> None:
     with pytest.raises(pulumi.ConfigMissingError, match=key):
         load(**{key: None})
+
+
+def test_what_costs_or_takes_the_account_is_off_by_default() -> None:
+    loaded = load()
+    assert loaded.budget_usd is None
+    assert not loaded.audit_trail
+    assert loaded.aws_config == "off"
+    assert not loaded.reserved_concurrency
+    assert loaded.key_rotation_days == 90
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, {"critical": None, "warning": None}),
+        ({"alertEmail": "a@b.example"}, {"critical": "a@b.example", "warning": "a@b.example"}),
+        (
+            {"alertEmail": "a@b.example", "warningEmail": "c@b.example"},
+            {"critical": "a@b.example", "warning": "c@b.example"},
+        ),
+    ],
+    ids=["nobody", "one for all", "two"],
+)
+def test_warnings_go_where_the_alerts_go_unless_told_otherwise(
+    given: dict[str, str], told: dict[str, str | None]
+) -> None:
+    assert load(**given).alert_emails == told
+
+
+@pytest.mark.parametrize("usd", [0, -1, "nan", "inf"], ids=str)
+def test_a_budget_must_be_an_amount(usd: Any) -> None:
+    with pytest.raises(ConfigurationError, match="expected US dollars a month above zero"):
+        load(budgetUsd=usd)
+
+
+@pytest.mark.parametrize("days", [0, -5, 1001])
+def test_a_rotation_that_secrets_manager_does_not_know_is_refused(days: int) -> None:
+    with pytest.raises(ConfigurationError, match="takes 1 to 1000 days"):
+        load(keyRotationDays=days)
+
+
+@pytest.mark.parametrize("value", ["on", "Full", ""], ids=["on", "capital", "empty"])
+def test_aws_config_is_one_of_three(value: str) -> None:
+    with pytest.raises(ConfigurationError, match="expected one of off, rules, full"):
+        load(awsConfig=value)
