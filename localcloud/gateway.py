@@ -10,6 +10,7 @@ from typing import Any
 from moto.core.request import Request
 from werkzeug.wrappers import Response
 
+from localcloud import quotas
 from localcloud.faults.effects import Effects
 from localcloud.faults.injector import Injector
 from localcloud.faults.plan import FaultPlanError
@@ -85,7 +86,10 @@ class Gateway:
             return error_response(service, 500, "FaultPlanError", str(error))(
                 environ, start_response
             )
-        if fault is None:
+        beyond = quotas.refuse(admitted.call)
+        if beyond is not None:
+            response = beyond
+        elif fault is None:
             response = self._carry_out(admitted.call, request, body)
         else:
             response = self._effects.suffer(

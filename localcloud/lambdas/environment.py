@@ -9,7 +9,7 @@ from pathlib import Path
 
 from localcloud.lambdas.function import Function
 from localcloud.lambdas.log_stream import LogEvent, LogStream
-from localcloud.lambdas.memory import peak_memory_mb
+from localcloud.lambdas.memory import limit_files, peak_memory_mb
 from localcloud.lambdas.outcome import (
     MAX_RESPONSE,
     Outcome,
@@ -126,6 +126,7 @@ class ExecutionEnvironment:
         except BaseException:
             self._api.close()
             raise
+        limit_files(self._process.pid, self.function.storage)
         self._log = LogStream(self._process.output, blueprint.log_path, blueprint.ship)
         threading.Thread(target=self._await_exit, name="lambda-exit", daemon=True).start()
 

@@ -30,6 +30,8 @@ class Function:
         Longest invocation, seconds.
     memory
         Memory size, MB.
+    storage
+        Size of `/tmp`, MB.
     environment
         The function's own environment variables.
     reserved
@@ -54,6 +56,7 @@ class Function:
     timeout: float
     memory: int
     environment: Mapping[str, str]
+    storage: int = 512
     reserved: int | None = None
     policy: tuple[Mapping[str, Any], ...] = ()
     on_failure: str | None = None
@@ -64,7 +67,15 @@ class Function:
     @property
     def revision(self) -> str:
         """Hash of what an execution environment is made from; another one needs a new start."""
-        made_from = [self.arn, self.version, self.handler, self.role, self.timeout, self.memory]
+        made_from = [
+            self.arn,
+            self.version,
+            self.handler,
+            self.role,
+            self.timeout,
+            self.memory,
+            self.storage,
+        ]
         text = json.dumps([*made_from, dict(self.environment)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -86,6 +97,7 @@ def function_from_moto(record: Any) -> Function:
         timeout=float(record.timeout),
         memory=int(record.memory_size),
         environment={name: str(value) for name, value in record.environment_vars.items()},
+        storage=int(record.ephemeral_storage),
         reserved=None if record.reserved_concurrency is None else int(record.reserved_concurrency),
         policy=tuple(record.policy.statements),
         on_failure=_destination(destinations, "OnFailure"),

@@ -1,5 +1,7 @@
-"""How much memory a process has used."""
+"""How much memory a process has used, and how much it may write."""
 
+import resource
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -28,3 +30,15 @@ def _current_memory_mb(pid: int) -> float:
         return float(psutil.Process(pid).memory_info().rss) / _MEBIBYTE
     except psutil.Error:
         return 0.0
+
+
+def limit_files(pid: int, megabytes: int) -> None:
+    """Let a process write no file beyond this size, where the system can say so.
+
+    Lambda limits `/tmp` as a whole; here each file of a function is limited by that size.
+    """
+    limit = getattr(resource, "prlimit", None)
+    if limit is not None:
+        with suppress(ProcessLookupError, PermissionError):
+            size = megabytes * _MEBIBYTE
+            limit(pid, resource.RLIMIT_FSIZE, (size, size))

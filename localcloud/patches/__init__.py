@@ -12,6 +12,7 @@ def install(context: CloudContext) -> None:
         bucket_policies,
         executions,
         key_ids,
+        quotas,
         role_clients,
         sagemaker_jobs,
         sagemaker_tasks,
@@ -30,6 +31,7 @@ def install(context: CloudContext) -> None:
     sagemaker_jobs.install(replacements, runner)
     executions.install(replacements)
     key_ids.install(replacements)
+    quotas.install(replacements)
     secret_rotation.install(replacements, context)
     role_clients.install(replacements, context)
     check_behaviour(context)
