@@ -107,7 +107,7 @@ def test_the_page_runs_with_what_the_image_holds(served: Served) -> None:
     done = subprocess.run(
         [served.image.command()[0], "-c", program],
         cwd=served.image.inside("."),
-        env=served.variables,
+        env=served.variables | {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"},
         capture_output=True,
         text=True,
         check=False,
