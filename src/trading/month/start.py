@@ -14,6 +14,8 @@ from trading.month.ledger import RunRecord
 from trading.month.payloads import Started, StartRequest
 from trading.month.resources import Resources
 
+USED_NAMES = 20
+
 
 def start_month(request: StartRequest, resources: Resources) -> Started:
     """Start the execution `monthly-YYYY-MM-rN` unless the month is done or running.
@@ -66,35 +68,58 @@ def _start(
     as_of: date,
     latest: RunRecord | None,
 ) -> Started:
-    month = month_of(as_of)
-    run = 1 if latest is None else latest.run + 1
-    name = f"monthly-{month}-r{run}"
+    """Claim the next run in the ledger and start it.
+
+    A run whose execution's name was used before (the ledger is that of a backup) is passed over.
+    """
     machine = resources.name("TRADING_STATE_MACHINE")
-    arn = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
-    record = RunRecord(
-        month=month,
+    asked = RunRecord(
+        month=month_of(as_of),
         as_of=as_of,
-        run=run,
+        run=0 if latest is None else latest.run,
         status="RUNNING",
-        execution_arn=arn,
         correlation_id=request.correlation_id or str(uuid.uuid4()),
         exclude=request.exclude,
         overrides=request.overrides,
     )
-    try:
-        resources.ledger.claim_run(record)
-    except ConflictError:
-        return _answer("already_running", f"{month} is being started by another process", record)
+    for run in range(asked.run + 1, asked.run + 1 + USED_NAMES):
+        record = asked.model_copy(update={"run": run})
+        arn = f"{machine.replace(':stateMachine:', ':execution:')}:{record.execution}"
+        record = record.model_copy(update={"execution_arn": arn})
+        try:
+            resources.ledger.claim_run(record)
+        except ConflictError:
+            reason = f"{record.month} is being started by another process"
+            return _answer("already_running", reason, record)
+        if _start_execution(client, machine, record):
+            return _answer("started", f"started {record.execution}", record)
+    raise MonthError(
+        f"{record.execution} and the {USED_NAMES - 1} names before it are used by executions that"
+        " the ledger does not know; has another deployment's state machine this name?"
+    )
+
+
+def _start_execution(client: Any, machine: str, record: RunRecord) -> bool:
+    """Start the run's execution; False when an execution of that name is another run's."""
     payload = {
-        "month": month,
-        "as_of": as_of.isoformat(),
-        "run": run,
+        "month": record.month,
+        "as_of": record.as_of.isoformat(),
+        "run": record.run,
         "correlation_id": record.correlation_id,
         "exclude": list(record.exclude),
         "overrides": record.overrides.to_json(),
     }
-    client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(payload))
-    return _answer("started", f"started {name}", record)
+    try:
+        client.start_execution(
+            stateMachineArn=machine, name=record.execution, input=json.dumps(payload)
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
+            raise
+        # boto3 repeats a call whose answer was lost: the execution may be the one just asked for.
+        there = client.describe_execution(executionArn=record.execution_arn)
+        return bool(json.loads(there["input"]).get("correlation_id") == record.correlation_id)
+    return True
 
 
 def _answer(outcome: Any, reason: str, record: RunRecord) -> Started:
