@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from daily_cloud import KEYS, LONGEST_WAIT, SYMBOLS, FaultyServer, Market, Services, daily_cloud
+from pydantic import SecretStr
 
 from trading.data.providers.key_check import SYMBOL
 from trading.market.calendar import today
+from trading.month.key_staging import KeyNotPromoted, rotate_to
 
 pytestmark = pytest.mark.slow
 SECRET = "trading-dev/providers/polygon"
@@ -34,10 +36,6 @@ def test_a_staged_key_is_promoted_and_a_refused_one_is_not(tmp_path: Path) -> No
         client = cloud.client("secretsmanager")
         assert client.describe_secret(SecretId=SECRET)["RotationEnabled"]
 
-        def rotate(key: str) -> None:
-            client.put_secret_value(SecretId=SECRET, SecretString=key, VersionStages=["AWSPENDING"])
-            client.rotate_secret(SecretId=SECRET)
-
         def current() -> str:
             held = client.get_secret_value(SecretId=SECRET, VersionStage="AWSCURRENT")
             return str(held["SecretString"])
@@ -45,14 +43,15 @@ def test_a_staged_key_is_promoted_and_a_refused_one_is_not(tmp_path: Path) -> No
         client.put_secret_value(SecretId=SECRET, SecretString="expired-key-canary")
 
         # The vendor does not take the new key: the operator hears of it, the old one stays.
-        rotate(WRONG)
+        with pytest.raises(KeyNotPromoted, match="the old one stays in use"):
+            rotate_to(client, SECRET, SecretStr(WRONG), wait=20.0)
         (mail,) = wait_for(cloud.notices, "the warning")
         assert mail["Subject"] == "Key of polygon: the new API key is refused"
         assert current() == "expired-key-canary"
 
         # It does take this one: from now on the fetch works.
-        rotate(KEYS["polygon"])
-        wait_for(lambda: current() == KEYS["polygon"], "the new key")
+        rotate_to(client, SECRET, SecretStr(KEYS["polygon"]))
+        assert current() == KEYS["polygon"]
         cloud.fill(days[:-1])
         assert cloud.run_day() == "SUCCEEDED"
 
