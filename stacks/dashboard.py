@@ -274,7 +274,9 @@ class Dashboard(pulumi.ComponentResource):
             min_capacity=0,
             max_capacity=1,
             tags=deployment.tags,
-            opts=pulumi.ResourceOptions(parent=self.service, ignore_changes=["minCapacity"]),
+            opts=pulumi.ResourceOptions(
+                parent=self.service, ignore_changes=["maxCapacity", "minCapacity"]
+            ),
         )
         for name, clock, tasks in (("open", hours.opens, 1), ("close", hours.closes, 0)):
             hour, minute = map(int, clock.split(":"))

@@ -10,6 +10,7 @@ from stacks.dashboard_configuration import EVERYWHERE
 from stacks.deployment import Deployment
 from stacks.network import Network
 from stacks.storage import Storage
+from trading.errors import ConfigurationError
 
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 HTTPS = 443
@@ -51,6 +52,11 @@ class FrontDoor(pulumi.ComponentResource):
     load_balancer, target_group : what the alarms on the dashboard's availability watch
     security_group : what may speak to the dashboard's tasks
     user_pool : the accounts
+
+    Raises
+    ------
+    ConfigurationError
+        When the certificate lies in another region: a load balancer cannot use it.
     """
 
     load_balancer: lb.LoadBalancer
@@ -62,6 +68,7 @@ class FrontDoor(pulumi.ComponentResource):
         self, name: str, args: FrontDoorArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("trading:dashboard:FrontDoor", name, None, opts)
+        _require_region(args)
         self._args = args
         self.security_group = self._security_group()
         self.user_pool = self._user_pool()
@@ -250,4 +257,13 @@ class FrontDoor(pulumi.ComponentResource):
             routing_http_response_x_frame_options_header_value="DENY",
             tags=self._args.deployment.tags,
             opts=pulumi.ResourceOptions(parent=self.load_balancer),
+        )
+
+
+def _require_region(args: FrontDoorArgs) -> None:
+    region = args.certificate.split(":")[3]
+    if region != args.deployment.region:
+        raise ConfigurationError(
+            f"trading:dashboard.certificate lies in {region}, the load balancer in"
+            f" {args.deployment.region}: request one for {args.domain} there"
         )

@@ -55,7 +55,7 @@ class Network(pulumi.ComponentResource):
         super().__init__("trading:network:Network", name, None, opts)
         self._deployment = args.deployment
         self.vpc = self._vpc()
-        zones = aws.get_availability_zones(state="available").names[:ZONES]
+        zones = _zones()
         ranges = list(RANGE.subnets(new_prefix=SUBNET_PREFIX))
         self.public = self._subnets("public", zones, ranges[:ZONES])
         self.private = self._subnets("private", zones, ranges[ZONES : 2 * ZONES])
@@ -218,3 +218,11 @@ class Network(pulumi.ComponentResource):
             tags=self._tags("network"),
             opts=pulumi.ResourceOptions(parent=self.vpc, depends_on=[made.policy]),
         )
+
+
+def _zones() -> Sequence[str]:
+    """Return the first zones of the region, Local and Wavelength Zones left out."""
+    ordinary = aws.GetAvailabilityZonesFilterArgs(
+        name="opt-in-status", values=["opt-in-not-required"]
+    )
+    return aws.get_availability_zones(state="available", filters=[ordinary]).names[:ZONES]

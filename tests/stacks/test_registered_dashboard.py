@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from policy_documents import policies
 
+from stackcheck.errors import StackCheckError
 from stackcheck.recording import Recorded, Recording, record
 
 ROUTE = "aws:ec2/route:Route"
@@ -206,6 +207,13 @@ def test_only_admitted_ranges_come_to_the_door(narrow: Recording) -> None:
     group = one(narrow, "aws:ec2/securityGroup:SecurityGroup", "front-door").id
     rules = [r.inputs for r in narrow.of(INGRESS) if r.inputs["securityGroupId"] == group]
     assert {rule["cidrIpv4"] for rule in rules} == {"192.0.2.0/24", "198.51.100.7/32"}
+
+
+def test_a_certificate_of_another_region_is_refused() -> None:
+    certificate = "arn:aws:acm:eu-west-1:123456789012:certificate/1"
+    door = {"domain": "dashboard.trading.example", "certificate": certificate}
+    with pytest.raises(StackCheckError, match="lies in eu-west-1, the load balancer in us-east-1"):
+        record("dev", {"dashboard": door})
 
 
 def test_a_deployment_that_fails_is_rolled_back(recording: Recording) -> None:
