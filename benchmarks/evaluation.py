@@ -27,7 +27,8 @@ from trading.agents.artifact import Artifact, merge
 from trading.agents.job import plan_fits
 from trading.agents.recipe import Recipe, train_recipe
 from trading.backtest.metrics import sharpe, sharpe_error, total_return
-from trading.cli.evaluate_run import EvaluateOptions, evaluation_dataset
+from trading.cli.evaluate import EvaluateOptions
+from trading.cli.evaluate_run import evaluation_dataset
 from trading.config import Settings
 from trading.config.learning import TrainingSettings
 from trading.data.benchmark import load_benchmark

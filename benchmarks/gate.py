@@ -3,11 +3,14 @@
     .venv/bin/python benchmarks/gate.py                          # the agents, half an hour of CPU
     .venv/bin/python benchmarks/gate.py --recipe ridge           # least squares, about 7 minutes
     .venv/bin/python benchmarks/gate.py --markets 40 --power 16  # a look
+    .venv/bin/python benchmarks/gate.py --recipe ridge --conditions --markets 40
 
 The table has the size (200 markets without a signal, half of them with premia for beta and
-illiquidity) beside the power (oracle information coefficients of .02, .03 and .05). Ends with 1 if
-more than one in twenty markets without a signal is accepted. `--log` keeps each market's verdict:
-an interrupted study goes on where it stopped.
+illiquidity) beside the power (oracle information coefficients of .02, .03 and .05). With
+`--conditions` there is no signal anywhere: so many markets under each of the conditions of
+`gate_conditions.py`, half of them with premia. Ends with 1 if more than one in twenty markets
+without a signal is accepted. `--log` keeps each market's verdict: an interrupted study goes on
+where it stopped.
 """
 
 import argparse
@@ -20,6 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.gate_conditions import CONDITIONS
 from benchmarks.gate_market import FEATURES, REGIMES, MarketPlan
 from benchmarks.gate_study import RECIPES, Study, judge_all
 from trading.backtest.metrics import wilson_interval
@@ -27,7 +31,7 @@ from trading.config.learning import GateSettings
 
 ORACLES = (0.02, 0.03, 0.05)
 MOST_ACCEPTED = 0.05
-POWER_SEEDS = 10_000
+POWER_SEEDS, CONDITION_SEEDS = 10_000, 20_000
 
 
 def plans(study: Study, markets: int, power: int) -> dict[str, list[MarketPlan]]:
@@ -55,6 +59,23 @@ def plans(study: Study, markets: int, power: int) -> dict[str, list[MarketPlan]]
     for oracle in ORACLES:
         rows[f"oracle {oracle:.2f}"] = planned(POWER_SEEDS, power, oracle, None)
     return rows
+
+
+def plans_of_conditions(study: Study, markets: int) -> dict[str, list[MarketPlan]]:
+    """Return markets without a signal under each of the conditions, every second with premia."""
+    return {
+        name: [
+            MarketPlan(
+                seed=CONDITION_SEEDS + number,
+                names=under.names or study.names,
+                months=under.months or study.months,
+                premia=bool(number % 2),
+                conditions=name,
+            )
+            for number in range(markets)
+        ]
+        for name, under in CONDITIONS.items()
+    }
 
 
 def table(found: dict[str, list[dict[str, Any]]]) -> list[str]:
@@ -92,16 +113,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recipe", choices=sorted(RECIPES), default="agents")
     parser.add_argument("--markets", type=int, default=200, help="without a signal, in all")
+    parser.add_argument("--conditions", action="store_true", help="so many under each, no power")
     parser.add_argument("--power", type=int, default=32, help="markets a planted signal")
     parser.add_argument("--names", type=int, default=300)
     parser.add_argument("--slot-steps", type=int, default=200_000)
     parser.add_argument("--log", type=Path)
     given = parser.parse_args(arguments)
     study = Study(given.recipe, names=given.names, slot_steps=given.slot_steps)
-    rows = plans(study, given.markets, given.power)
+    if given.conditions:
+        rows = plans_of_conditions(study, given.markets)
+    else:
+        rows = plans(study, given.markets, given.power)
     found = {name: judge_all(planned, study, given.log) for name, planned in rows.items()}
     print("\n".join(table(found)))
-    empty = [row for name in ("no signal", "no signal, premia") for row in found[name]]
+    empty = [row for judged in found.values() for row in judged if not row["plan"]["oracle"]]
     accepted = sum(row["passed"] for row in empty)
     holds = accepted <= MOST_ACCEPTED * len(empty)
     print(

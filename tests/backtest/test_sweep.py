@@ -12,6 +12,7 @@ from pydantic import Field
 from tests.backtest.report_runs import MADE_AT, RUN, walk_feed
 from trading.backtest import metrics
 from trading.backtest.engine import Sleeve, backtest
+from trading.backtest.report.significance import Significance
 from trading.backtest.report.sweep_page import render_sweep
 from trading.backtest.settings import BacktestSettings
 from trading.backtest.sweep import (
@@ -274,6 +275,21 @@ def test_the_page_of_a_sweep_tells_trials_and_draws_two_parameters() -> None:
     rows, columns, values = result.by_two("sharpe")
     assert (rows, columns) == (["3", "10"], ["8", "20"])
     assert math.isnan(values[1, 0])
+
+
+def test_the_best_point_is_found_and_its_luck_is_told() -> None:
+    result = swept(trend_job(), grid_points(RANGES))
+    best = result.best("sharpe")
+    assert best is not None
+    assert result.table["sharpe"][best] == result.table["sharpe"].max()
+    least = result.best("max_drawdown")
+    assert result.table["max_drawdown"][least] == result.table["max_drawdown"].min()
+    luck = Significance(None, None, None, None, 3, 1.25, 0.375)
+    html = render_sweep(result, "sharpe", "t", SETTINGS, RUN, MADE_AT, luck)
+    assert "would show a Sharpe ratio of 1.25" in html
+    assert "37.5% (deflated Sharpe ratio)" in html
+    nothing = SweepResult(result.parameters, result.table.assign(error="broken"), 0)
+    assert nothing.best() is None
 
 
 def test_the_page_of_one_parameter_has_no_heatmap() -> None:

@@ -217,7 +217,8 @@ def test_a_sweep_tells_trials_and_goes_on(run: Run, bars: Path, tmp_path: Path) 
     assert len(pd.read_csv(tmp_path / "sweep.csv")) == 6
     assert "(rows)" in (tmp_path / "sweep.html").read_text(encoding="utf-8")
     again = run(*options, "--json", "--sort", "max_drawdown")
-    assert again.json["trials"] == 5
+    assert again.json["trials"] == again.json["significance_of_best"]["trials"] == 5
+    assert 0.0 <= again.json["significance_of_best"]["deflated_sharpe"] <= 1.0
     drawdowns = [one["max_drawdown"] for one in again.json["points"][:5]]
     assert drawdowns == sorted(drawdowns)
     good = ("--sweep", "short_ma=3,5", *options[5:])

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from trading.cli.backtest import BacktestOptions
 from trading.cli.backtest_options import (
-    BacktestOptions,
     nested,
     read_assignments,
     read_engine,

@@ -8,7 +8,7 @@ from trading.backtest import metrics
 from trading.config import GateSettings, Settings
 from trading.errors import DataError
 from trading.evaluation.baselines import baseline_tracks
-from trading.evaluation.bootstrap import paired_p_value
+from trading.backtest.bootstrap import paired_p_value
 from trading.evaluation.gate import Verdict, figures_of, judge
 from trading.evaluation.out_of_fold import score_folds
 from trading.evaluation.score_history import ScoreHistory

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trading.config import GateSettings, Settings
-from trading.evaluation.deflation import Trials
+from trading.backtest.deflation import Trials
 from trading.evaluation.gate import Verdict
 from trading.evaluation.validation import validate
 from trading.evaluation.walk_forward import make_folds, outcome_ends

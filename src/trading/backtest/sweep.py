@@ -106,6 +106,14 @@ class SweepResult:
             figure, ascending=figure in SMALLER_IS_BETTER, kind="stable", na_position="last"
         ).reset_index(drop=True)
 
+    def best(self, figure: str = "sharpe") -> int | None:
+        """Return the number of the point with the best `figure`; None where no point has it."""
+        require_figure(figure)
+        known = self.table[figure].where(self.table["error"] == "").dropna()
+        if known.empty:
+            return None
+        return int(known.idxmin() if figure in SMALLER_IS_BETTER else known.idxmax())
+
     def by_two(self, figure: str) -> tuple[list[str], list[str], np.ndarray[Any, Any]]:
         """Return rows, columns and the values `(R, C)` of a figure by exactly two parameters."""
         require_figure(figure)

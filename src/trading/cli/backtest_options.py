@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Any, cast
 
 import yaml
@@ -12,6 +10,7 @@ from pydantic import ValidationError
 
 from trading.backtest.settings import BacktestSettings, SizerSettings
 from trading.backtest.sweep import SweepEngine
+from trading.cli.backtest import BacktestOptions
 from trading.errors import ConfigurationError, StrategyError
 from trading.market.bars import BarInterval
 from trading.risk.sizing.fixed_fraction import FixedFraction, FixedFractionParameters
@@ -20,39 +19,6 @@ from trading.strategy.registry import REGISTRY, strategy_class
 
 SECTIONS = ("execution", "risk", "sizer")
 MOST_VALUES = 10_000
-
-
-@dataclass(frozen=True)
-class BacktestOptions:
-    """The options of the command, as they were given."""
-
-    strategies: str
-    universe: str = "all"
-    first: date | None = None
-    last: date | None = None
-    params: tuple[str, ...] = ()
-    bars: tuple[Path, ...] = ()
-    lake: str | None = None
-    interval: BarInterval = BarInterval.DAY
-    benchmark: str | None = None
-    sectors: Path | None = None
-    fill: str | None = None
-    cash: float | None = None
-    sizer: str | None = None
-    sizer_params: tuple[str, ...] = ()
-    sets: tuple[str, ...] = ()
-    report: Path | None = None
-    csv: Path | None = None
-    as_json: bool = False
-    check_lookahead: bool = False
-    cuts: int = 12
-    sweep: tuple[str, ...] = ()
-    samples: int | None = None
-    seed: int = 0
-    sort: str = "sharpe"
-    jobs: int = -1
-    engine: SweepEngine = "processes"
-    results: Path | None = None
 
 
 @dataclass(frozen=True)

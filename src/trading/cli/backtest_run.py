@@ -14,6 +14,7 @@ from typing import Any
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from trading.backtest.deflation import Trials
 from trading.backtest.engine import Sleeve, backtest
 from trading.backtest.lookahead import check_lookahead
 from trading.backtest.replay import compile_engine, is_compiled
@@ -21,10 +22,12 @@ from trading.backtest.report.description import RunDescription
 from trading.backtest.report.document import make_document
 from trading.backtest.report.evidence import Evidence
 from trading.backtest.report.page import render_page
+from trading.backtest.report.significance import Significance
 from trading.backtest.report.sweep_page import render_sweep
 from trading.backtest.report.tables import write_tables
 from trading.backtest.settings import BacktestSettings
 from trading.backtest.sweep import (
+    SweepEngine,
     SweepJob,
     SweepResult,
     grid_points,
@@ -33,12 +36,13 @@ from trading.backtest.sweep import (
     run_sweep,
 )
 from trading.backtest.sweep_log import SweepLog, run_id
+from trading.cli.backtest import BacktestOptions
 from trading.cli.backtest_market import Market, load_market
 from trading.cli.backtest_options import (
-    BacktestOptions,
     StrategyRequest,
     nested,
     read_assignments,
+    read_engine,
     read_ranges,
     read_settings,
     read_strategies,
@@ -63,6 +67,7 @@ class Request:
     strategies: tuple[StrategyRequest, ...]
     settings: BacktestSettings
     general: Settings
+    engine: SweepEngine
 
     @classmethod
     def read(cls, options: BacktestOptions) -> "Request":
@@ -73,6 +78,7 @@ class Request:
             read_strategies(options.strategies, options.params),
             read_settings(options),
             load_settings(overrides=nested(read_assignments(others, "--set"))),
+            read_engine(options.engine),
         )
 
     def sizer(self) -> PositionSizer:
@@ -113,7 +119,7 @@ def _run(request: Request, sleeves: Sequence[Sleeve], market: Market) -> int:
     options, made_at = request.options, datetime.now(UTC)
     with console.status("running the backtest" if is_compiled() else COMPILING):
         result = backtest(sleeves, market.feed, request.settings, start=market.start)
-    evidence = Evidence.of(result, market.benchmark)
+    evidence = Evidence.of(result, market.benchmark, Trials(options.trials))
     run = _describe(market, sleeves, request.settings)
     if options.report:
         with console.status("drawing the tear sheet"):
@@ -173,45 +179,67 @@ def _sweep(request: Request) -> int:
             compile_engine()
     with _progress(f"sweep of {strategy.strategy_id}") as tell:
         result = run_sweep(
-            job, points, jobs=options.jobs, engine=options.engine, log=log, progress=tell
+            job, points, jobs=options.jobs, engine=request.engine, log=log, progress=tell
         )
-    return _tell_sweep(request, market, strategy, result)
+    best = result.best(options.sort)
+    found = None if best is None else _significance(request, market, result, points[best])
+    return _tell_sweep(request, market, result, found)
+
+
+def _significance(
+    request: Request, market: Market, sweep: SweepResult, point: dict[str, Any]
+) -> Significance:
+    """Return how sure the chosen point of a sweep is, all points counted as trials."""
+    (strategy,) = request.strategies
+    chosen = replace(strategy, parameters={**strategy.parameters, **point})
+    with console.status("the chosen point against luck"):
+        sleeve = Sleeve(chosen.build(), request.sizer())
+        result = backtest([sleeve], market.feed, request.settings, start=market.start)
+    tried = sweep.trials + request.options.trials - 1
+    return Significance.of(result, market.benchmark, Trials(tried, sweep.sharpe_deviation))
 
 
 def _tell_sweep(
-    request: Request, market: Market, strategy: StrategyRequest, result: SweepResult
+    request: Request, market: Market, result: SweepResult, best: Significance | None
 ) -> int:
-    options = request.options
+    options, name = request.options, request.strategies[0].strategy_id
     if options.report:
         run = _describe(market, (), request.settings)
-        page = render_sweep(
-            result, options.sort, strategy.strategy_id, request.settings, run, datetime.now(UTC)
+        _write(
+            options.report,
+            render_sweep(
+                result, options.sort, name, request.settings, run, datetime.now(UTC), best
+            ),
         )
-        _write(options.report, page)
     if options.csv:
         with _writing(options.csv, "tables", "--csv takes a folder"):
             options.csv.mkdir(parents=True, exist_ok=True)
             result.table.to_csv(options.csv / "sweep.csv", index=False, lineterminator="\n")
     if options.as_json:
-        ranked = result.ranked(options.sort)
-        print_json(
-            {
-                "strategy": strategy.strategy_id,
-                "simulated": market.simulated,
-                "fill": request.settings.execution.fill,
-                "sorted_by": options.sort,
-                "trials": result.trials,
-                "failed": result.failed,
-                "sharpe_deviation": result.sharpe_deviation,
-                "points": json.loads(ranked.to_json(orient="records", double_precision=15)),
-            }
-        )
+        print_json(_sweep_json(request, market, result, best))
     else:
-        print_sweep(result, options.sort, strategy.strategy_id, market.simulated, request.settings)
+        print_sweep(result, options.sort, name, market.simulated, request.settings, best)
     if not result.trials:
         console.print("[red]error:[/] every point of the sweep failed")
         return FAILED
     return DONE if result.fresh else NOTHING_TO_DO
+
+
+def _sweep_json(
+    request: Request, market: Market, result: SweepResult, best: Significance | None
+) -> dict[str, Any]:
+    ranked = result.ranked(request.options.sort)
+    return {
+        "strategy": request.strategies[0].strategy_id,
+        "simulated": market.simulated,
+        "fill": request.settings.execution.fill,
+        "sorted_by": request.options.sort,
+        "trials": result.trials,
+        "failed": result.failed,
+        "sharpe_deviation": result.sharpe_deviation,
+        "significance_of_best": None if best is None else best.to_dict(),
+        "points": json.loads(ranked.to_json(orient="records", double_precision=15)),
+    }
 
 
 def _points(options: BacktestOptions, strategy: StrategyRequest) -> tuple[dict[str, Any], ...]:

@@ -8,6 +8,7 @@ from trading.backtest.lookahead import MEANINGS, LookaheadReport
 from trading.backtest.report import description, wording
 from trading.backtest.report.description import RunDescription
 from trading.backtest.report.evidence import Evidence, FigureRow
+from trading.backtest.report.significance import Significance
 from trading.backtest.report.sweep_page import COLUMNS, caution
 from trading.backtest.result import BacktestResult
 from trading.backtest.settings import BacktestSettings
@@ -32,7 +33,8 @@ def print_summary(outcome: BacktestResult, evidence: Evidence, run: RunDescripti
             wording.figure(row.benchmark, row.form),
         )
     shown.add_section()
-    for row in (*evidence.relative_rows()[:3], *_trading(outcome, evidence)):
+    own = (*evidence.relative_rows()[:3], *evidence.significance_rows())
+    for row in (*own, *_trading(outcome, evidence)):
         shown.add_row(row.label, wording.figure(row.own, row.form), "")
     result.print(shown)
     execution = outcome.settings.execution
@@ -71,7 +73,12 @@ def print_lookahead(reports: Sequence[LookaheadReport]) -> None:
 
 
 def print_sweep(
-    sweep: SweepResult, figure: str, strategy: str, simulated: bool, settings: BacktestSettings
+    sweep: SweepResult,
+    figure: str,
+    strategy: str,
+    simulated: bool,
+    settings: BacktestSettings,
+    best: Significance | None,
 ) -> None:
     """Print the best points of a sweep and how many trials they were chosen from."""
     columns = {name: COLUMNS[name] for name in TERMINAL_COLUMNS}
@@ -88,7 +95,7 @@ def print_sweep(
     result.print(shown)
     result.print(f"fill      {description.fill_words(settings.execution)}", soft_wrap=True)
     result.print(f"costs     {description.cost_words(settings.execution)}", soft_wrap=True)
-    result.print(caution(sweep), soft_wrap=True)
+    result.print(caution(sweep, best), soft_wrap=True)
     for row in ranked[ranked["error"] != ""].head(5).to_dict(orient="records"):
         where = ", ".join(f"{name} = {row[name]}" for name in sweep.parameters)
         told = escape(f"{where}: {row['error']}")

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trading.agents.artifact import Artifact, merge
 from trading.agents.trials import count_trials
+from trading.backtest.deflation import Trials
 from trading.cli.backtest_options import nested, read_assignments
+from trading.cli.evaluate import EvaluateOptions
 from trading.cli.evaluate_summary import print_evaluation
 from trading.cli.learning_data import learning_data
 from trading.cli.output import DONE, console, print_json
@@ -23,7 +25,6 @@ from trading.evaluation.combinatorial import (
     distribution,
     path_records,
 )
-from trading.evaluation.deflation import Trials
 from trading.evaluation.model_card import model_card
 from trading.evaluation.model_scorers import fold_scorers, member_scorers
 from trading.evaluation.out_of_fold import Scorer, ensemble_scorer
@@ -34,25 +35,6 @@ from trading.features.specification import FEATURE_NAMES
 
 
 @dataclass(frozen=True)
-class EvaluateOptions:
-    """What `trading evaluate` was asked for; see `cli.evaluate`."""
-
-    bars: tuple[Path, ...] = ()
-    benchmark: Path | None = None
-    as_of: date | None = None
-    model: Path | None = None
-    factor: str | None = None
-    trials: int | None = None
-    trials_from: Path | None = None
-    cross_validate: bool = False
-    checkpoints: Path | None = None
-    report: Path | None = None
-    output: Path | None = None
-    save: Path | None = None
-    as_json: bool = False
-
-
-@dataclass(frozen=True)
 class _Candidate:
     title: str
     scorers: list[Scorer]
@@ -60,9 +42,10 @@ class _Candidate:
     artifact: Artifact | None = None
 
 
-def run_evaluate(options: EvaluateOptions, sets: Sequence[str]) -> int:
-    """Evaluate and report; return the exit code. `sets` are changed settings, `name=value`."""
-    settings = load_settings(overrides=nested(read_assignments(sets, "--set")))
+def run_evaluate(options: EvaluateOptions) -> int:
+    """Evaluate and report; return the exit code."""
+    _require_consistent(options)
+    settings = load_settings(overrides=nested(read_assignments(options.sets, "--set")))
     place = _require_factor(options.factor)
     dataset, source, simulated = evaluation_dataset(options, settings)
     benchmark = _benchmark(options.benchmark, dataset, settings)
@@ -94,6 +77,15 @@ def run_evaluate(options: EvaluateOptions, sets: Sequence[str]) -> int:
             if file is not None:
                 console.print(f"{what}: {file}")
     return DONE
+
+
+def _require_consistent(options: EvaluateOptions) -> None:
+    if options.model is not None and options.factor is not None:
+        raise ConfigurationError("--model and --factor exclude each other; give one of them")
+    if options.save is not None and (options.model is not None or options.factor is not None):
+        raise ConfigurationError("--save keeps a trained model; leave out --model and --factor")
+    if options.trials is not None and options.trials_from is not None:
+        raise ConfigurationError("--trials and --trials-from exclude each other; give one of them")
 
 
 def evaluation_dataset(options: EvaluateOptions, settings: Settings) -> tuple[Dataset, str, bool]:
@@ -214,7 +206,8 @@ def _require_factor(name: str | None) -> tuple[int, int] | None:
 
 def _trials(options: EvaluateOptions) -> Trials:
     if options.trials_from is not None:
-        return Trials.of(count_trials(options.trials_from))
+        found = count_trials(options.trials_from)
+        return Trials.recorded(found.count, found.sharpe_deviation)
     return Trials(options.trials or 1)
 
 

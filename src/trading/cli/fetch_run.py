@@ -1,12 +1,11 @@
 """Run what `trading fetch` and `trading backfill` were asked for."""
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 from rich.markup import escape
 
 from trading.cli.backtest_options import nested, read_assignments
+from trading.cli.fetch import BackfillOptions, FetchOptions, SessionOptions
 from trading.cli.filling import Filled, Job, fill
 from trading.cli.intake_view import outcome_json, print_account, print_outcome, print_plan
 from trading.cli.lake import choose_lake
@@ -25,47 +24,31 @@ PROVIDERS = (*NETWORK_PROVIDERS, "simulated")
 RECENT_DAYS = 20
 
 
-@dataclass(frozen=True)
-class FetchOptions:
-    """What the options of `trading fetch` and `trading backfill` say."""
-
-    provider: str | None = None
-    symbols: tuple[str, ...] = ()
-    symbols_file: Path | None = None
-    whole_market: bool = False
-    exchange: str | None = None
-    home: Path | None = None
-    lake: str | None = None
-    sets: tuple[str, ...] = ()
-    as_json: bool = False
-    yes: bool = False
-    dry_run: bool = False
-
-    def settings(self) -> Settings:
-        """Return the configuration with what the options change; raises `ConfigurationError`."""
-        assigned = read_assignments(self.sets, "--set")
-        if self.provider is not None:
-            if self.provider not in PROVIDERS:
-                raise ConfigurationError(
-                    f"--provider {self.provider!r} is unknown; expected one of "
-                    f"{', '.join(PROVIDERS)}"
-                )
-            assigned["data.provider"] = self.provider
-        if self.exchange is not None:
-            assigned["data.exchange"] = self.exchange
-        settings = load_settings(overrides=nested(assigned))
-        if settings.data.provider not in PROVIDERS:
+def settings_of(options: FetchOptions) -> Settings:
+    """Return the configuration with what the options change; raises `ConfigurationError`."""
+    assigned = read_assignments(options.sets, "--set")
+    if options.provider is not None:
+        if options.provider not in PROVIDERS:
             raise ConfigurationError(
-                "data.provider is 'files', which are brought in by `trading month --bars FILE...`; "
-                f"choose another with --provider: {', '.join(PROVIDERS)}"
+                f"--provider {options.provider!r} is unknown; expected one of "
+                f"{', '.join(PROVIDERS)}"
             )
-        return settings
+        assigned["data.provider"] = options.provider
+    if options.exchange is not None:
+        assigned["data.exchange"] = options.exchange
+    settings = load_settings(overrides=nested(assigned))
+    if settings.data.provider not in PROVIDERS:
+        raise ConfigurationError(
+            "data.provider is 'files', which are brought in by `trading month --bars FILE...`; "
+            f"choose another with --provider: {', '.join(PROVIDERS)}"
+        )
+    return settings
 
 
-def run_backfill(options: FetchOptions, first: date, last: date | None) -> int:
+def run_backfill(options: BackfillOptions) -> int:
     """Plan, confirm and fill; return the exit code."""
-    settings, now = options.settings(), datetime.now(UTC)
-    job = _job(options, settings, first, last or _last_session(settings, now), now)
+    settings, now = settings_of(options), datetime.now(UTC)
+    job = _job(options, settings, options.first, options.last or _last_session(settings, now), now)
     sessions, _ = requested_sessions(job.first, job.last, settings.data.exchange)
     if not sessions:
         exchange = settings.data.exchange
@@ -76,10 +59,10 @@ def run_backfill(options: FetchOptions, first: date, last: date | None) -> int:
     return _run(options, job, confirm=not options.yes)
 
 
-def run_fetch(options: FetchOptions, session: date | None) -> int:
+def run_fetch(options: SessionOptions) -> int:
     """Fetch and judge one session, the last one that is over by default; return the exit code."""
-    settings, now = options.settings(), datetime.now(UTC)
-    day = session or _last_session(settings, now)
+    settings, now = settings_of(options), datetime.now(UTC)
+    day = options.session or _last_session(settings, now)
     sessions, _ = requested_sessions(day, day, settings.data.exchange)
     if not sessions:
         return _nothing(options, f"{day} is no session of {settings.data.exchange}")

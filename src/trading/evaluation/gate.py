@@ -12,7 +12,7 @@ from trading.backtest.metrics import annual_turnover, summarize
 from trading.config import GateSettings
 from trading.errors import DataError
 from trading.evaluation.baselines import EQUAL_WEIGHT
-from trading.evaluation.bootstrap import paired_p_value
+from trading.backtest.bootstrap import paired_p_value
 from trading.evaluation.evidence import Evidence, Record
 from trading.evaluation.track import Track
 

@@ -26,6 +26,15 @@ FIGURE_ROWS: tuple[tuple[str, str, str], ...] = (
     ("Candidate's lead a year", "excess_return", "percent"),
     ("p-value of no lead", "p_value", "fine"),
 )
+LEAD_FIGURES = (("annual_return", "percent"), ("excess_return", "percent"))
+COST_FIGURES = (*LEAD_FIGURES, ("annual_costs", "percent"), ("sharpe", "number"))
+CAPACITY_FIGURES = (
+    *LEAD_FIGURES,
+    ("annual_costs", "percent"),
+    ("participation_median", "percent"),
+    ("participation_high", "percent"),
+    ("exposure", "percent"),
+)
 FORMS = {"percent": "{:.1%}", "number": "{:.2f}", "fine": "{:.3f}", "count": "{:.0f}"}
 
 
@@ -98,44 +107,26 @@ def evidence_rows(evaluation: Evaluation) -> list[Row]:
 def capacity_rows(evaluation: Evaluation) -> list[Row]:
     """Return a row a capital."""
     return [
-        (
-            f"{point.capital_usd / 1e6:,.0f} m",
-            shown(point.annual_return, "percent"),
-            shown(point.excess_return, "percent"),
-            shown(point.annual_costs, "percent"),
-            shown(point.participation_median, "percent"),
-            shown(point.participation_high, "percent"),
-            shown(point.exposure, "percent"),
-        )
+        (f"{point.capital_usd / 1e6:,.0f} m", *_cells(point, CAPACITY_FIGURES))
         for point in evaluation.capacity
     ]
 
 
 def cost_rows(evaluation: Evaluation) -> list[Row]:
     """Return a row a multiple of costs."""
-    return [
-        (
-            f"{point.multiple:g}",
-            shown(point.annual_return, "percent"),
-            shown(point.excess_return, "percent"),
-            shown(point.annual_costs, "percent"),
-            shown(point.sharpe, "number"),
-        )
-        for point in evaluation.costs
-    ]
+    return [(f"{point.multiple:g}", *_cells(point, COST_FIGURES)) for point in evaluation.costs]
 
 
 def delisting_rows(evaluation: Evaluation) -> list[Row]:
     """Return a row a last return."""
     return [
-        (
-            f"{point.last_return:.0%}",
-            shown(point.annual_return, "percent"),
-            shown(point.excess_return, "percent"),
-            f"{point.delisted}",
-        )
+        (f"{point.last_return:.0%}", *_cells(point, LEAD_FIGURES), f"{point.delisted}")
         for point in evaluation.delistings
     ]
+
+
+def _cells(point: object, figures: Sequence[tuple[str, str]]) -> Row:
+    return tuple(shown(getattr(point, name), form) for name, form in figures)
 
 
 def reliability_rows(bins: Sequence[ReliabilityBin]) -> list[Row]:

@@ -20,7 +20,7 @@ from trading.evaluation.capacity import (
     cost_sensitivity,
 )
 from trading.evaluation.combinatorial import PathDistribution
-from trading.evaluation.deflation import Trials
+from trading.backtest.deflation import Trials
 from trading.evaluation.delisting import DelistingPoint, delisting_sensitivity
 from trading.evaluation.evidence import Record
 from trading.evaluation.gate import CANDIDATE, CHAMPION, Verdict

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from trading.config import Settings
 from trading.evaluation.baselines import Benchmark, baseline_tracks
-from trading.evaluation.deflation import Trials
+from trading.backtest.deflation import Trials
 from trading.evaluation.evidence import gather_evidence
 from trading.evaluation.gate import Verdict, judge
 from trading.evaluation.out_of_fold import OutOfSample, Scorer, replay_scores, score_folds

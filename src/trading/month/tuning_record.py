@@ -2,7 +2,7 @@
 
 from trading.agents.trials import TRIALS_FILE, TrialCount
 from trading.errors import NotFoundError
-from trading.evaluation.deflation import Trials
+from trading.backtest.deflation import Trials
 from trading.month.resources import Resources
 
 KEY = f"tuning/{TRIALS_FILE}"
@@ -31,4 +31,4 @@ def trials_tried(resources: Resources) -> Trials:
     The recipe that is judged is one of the trials; without any it is the only one.
     """
     found = stored_trials(resources)
-    return Trials(max(found.count, 1), found.sharpe_deviation)
+    return Trials.recorded(found.count, found.sharpe_deviation)

@@ -15,6 +15,7 @@ DayArray = npt.NDArray[np.datetime64]
 
 ROLLING_SESSIONS = 126
 PROXY_SESSIONS = 21
+EQUAL_WEIGHT = "all names in equal parts, rebalanced every session without costs"
 PROXY = "the universe weighted by dollar volume, rebalanced every session without costs"
 
 
@@ -69,19 +70,40 @@ class BenchmarkReturns:
         rebalanced every session without costs; a name without a return counts as unchanged. The
         returns are those of the sessions from row `start` on.
         """
-        ends = np.flatnonzero(np.r_[data.sessions[1:] != data.sessions[:-1], True])
-        prices = data.adjusted_close[ends]
+        ends, moves = _session_moves(data)
         starts = np.r_[0, ends[:-1] + 1]
         traded = np.add.reduceat(np.nan_to_num(data.close * data.volume), starts, axis=0)
         summed = np.cumsum(np.vstack([np.zeros(traded.shape[1]), traded]), axis=0)
         rows = np.arange(len(ends))
         weights = summed[rows] - summed[np.maximum(rows - PROXY_SESSIONS, 0)]
-        moves = np.zeros(prices.shape)
         with np.errstate(divide="ignore", invalid="ignore"):
-            moves[1:] = np.nan_to_num(prices[1:] / prices[:-1] - 1.0, posinf=0.0, neginf=0.0)
-            returns = (weights * moves).sum(axis=1) / weights.sum(axis=1)
+            returns = (weights * np.nan_to_num(moves)).sum(axis=1) / weights.sum(axis=1)
         wanted = returns[np.searchsorted(ends, start) :]
         return cls(PROXY, np.asarray(np.where(np.isfinite(wanted), wanted, np.nan)))
+
+    @classmethod
+    def equal_weight(cls, data: MarketData, sessions: int) -> "BenchmarkReturns":
+        """Return the mean return of the names that have one, over the last `sessions` sessions.
+
+        Rebalanced every session without costs; NaN where no name has a return.
+        """
+        _, moves = _session_moves(data)
+        known = np.isfinite(moves)
+        count = known.sum(axis=1)
+        total = np.where(known, moves, 0.0).sum(axis=1)
+        returns = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        return cls(EQUAL_WEIGHT, returns[len(returns) - sessions :])
+
+
+def _session_moves(data: MarketData) -> tuple[npt.NDArray[np.int64], FloatArray]:
+    """Return the last row of each session `(S,)`, and simple returns `(S, N)`, NaN where none."""
+    ends = np.flatnonzero(np.r_[data.sessions[1:] != data.sessions[:-1], True])
+    prices = data.adjusted_close[ends]
+    moves = np.full(prices.shape, np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        moves[1:] = prices[1:] / prices[:-1] - 1.0
+    moves[~np.isfinite(moves)] = np.nan
+    return ends, moves
 
 
 @dataclass(frozen=True, eq=False)

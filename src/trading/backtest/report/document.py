@@ -60,6 +60,9 @@ class FiguresPart(_Part):
     strategy: FigureValues
     benchmark: FigureValues | None
     relative: FigureValues | None = Field(description="The strategy against the benchmark.")
+    significance: FigureValues | None = Field(
+        description="Paired bootstraps, and the Sharpe ratio deflated by the number of trials."
+    )
     trades: FigureValues = Field(description="Of the closed round trips; money in USD.")
     annual_turnover: float | None = Field(description="One way, a multiple of equity a year.")
 
@@ -177,10 +180,12 @@ def _run(result: BacktestResult, evidence: Evidence, run: RunDescription) -> Run
 
 def _figures(evidence: Evidence) -> FiguresPart:
     other, relative = evidence.benchmark_figures, evidence.relative
+    significance = evidence.significance
     return FiguresPart(
         strategy=evidence.figures.to_dict(),
         benchmark=None if other is None else other.to_dict(),
         relative=None if relative is None else relative.to_dict(),
+        significance=None if significance is None else significance.to_dict(),
         trades=evidence.trades.to_dict(),
         annual_turnover=evidence.annual_turnover,
     )

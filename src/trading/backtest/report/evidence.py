@@ -6,11 +6,13 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from trading.backtest.deflation import Trials
 from trading.backtest.figures import Figures, describe
 from trading.backtest.metrics import SESSIONS_PER_YEAR, annual_turnover
 from trading.backtest.reductions import plain
 from trading.backtest.relative import Relative, compare
 from trading.backtest.report.curves import BenchmarkReturns, Curves, survived_returns
+from trading.backtest.report.significance import Significance
 from trading.backtest.result import BacktestResult
 from trading.backtest.trade_statistics import TradeStatistics, summarize_trades
 
@@ -50,6 +52,14 @@ RELATIVE: Wanted = (
     ("Up capture", "up_capture", "number"),
     ("Down capture", "down_capture", "number"),
 )
+SIGNIFICANCE: Wanted = (
+    ("p-value of no lead over the benchmark", "benchmark_p_value", "percent"),
+    ("Lead over equal weight, a year", "equal_weight_excess", "percent"),
+    ("p-value of no lead over equal weight", "equal_weight_p_value", "percent"),
+    ("Trials that it was chosen from", "trials", "count"),
+    ("Sharpe ratio of the best of so many without skill", "best_of_trials", "number"),
+    ("Deflated Sharpe ratio (probability)", "deflated_sharpe", "percent"),
+)
 TRADING: Wanted = (
     ("Round trips", "trades", "count"),
     ("Trades won", "win_rate", "percent"),
@@ -81,6 +91,7 @@ class Evidence:
     curves : by session
     figures, benchmark_figures : of the session returns; the benchmark over the same sessions
     relative : the strategy against the benchmark
+    significance : what speaks against luck; None without a benchmark
     trades : of the closed round trips
     annual_turnover : one way, a multiple of equity a year
     benchmark : its name, empty without one
@@ -91,14 +102,23 @@ class Evidence:
     figures: Figures
     benchmark_figures: Figures | None
     relative: Relative | None
+    significance: Significance | None
     trades: TradeStatistics
     annual_turnover: float | None
     benchmark: str
     lost_on: np.datetime64 | None
 
     @classmethod
-    def of(cls, result: BacktestResult, benchmark: BenchmarkReturns | None = None) -> "Evidence":
-        """Return the evidence of a result; raises `DataError` for returns that cannot be."""
+    def of(
+        cls,
+        result: BacktestResult,
+        benchmark: BenchmarkReturns | None = None,
+        trials: Trials | None = None,
+    ) -> "Evidence":
+        """Return the evidence of a result; raises `DataError` for returns that cannot be.
+
+        `trials` are the backtests that it was chosen from, itself included; default it alone.
+        """
         curves = Curves.of(result, benchmark)
         own = survived_returns(result)
         other = None if benchmark is None else benchmark.returns
@@ -108,6 +128,9 @@ class Evidence:
             figures=describe(own, curves.days, exposure=curves.gross),
             benchmark_figures=None if other is None else describe(other, curves.days),
             relative=None if other is None else compare(own, other),
+            significance=None
+            if benchmark is None
+            else Significance.of(result, benchmark, trials or Trials()),
             trades=summarize_trades(result.trades),
             annual_turnover=plain(annual_turnover(_known(curves.turnover), SESSIONS_PER_YEAR)),
             benchmark="" if benchmark is None else benchmark.name,
@@ -123,6 +146,11 @@ class Evidence:
     def relative_rows(self) -> tuple[FigureRow, ...]:
         """Return the strategy against the benchmark; nothing without one."""
         return () if self.relative is None else _rows(RELATIVE, self.relative.to_dict(), {})
+
+    def significance_rows(self) -> tuple[FigureRow, ...]:
+        """Return what speaks against luck; nothing without a benchmark."""
+        found = self.significance
+        return () if found is None else _rows(SIGNIFICANCE, found.to_dict(), {})
 
     def trading_rows(self, result: BacktestResult) -> tuple[FigureRow, ...]:
         """Return the round trips, turnover, exposure and what trading cost."""

@@ -65,6 +65,7 @@ def render_page(
         evidence=evidence,
         performance=evidence.performance_rows(),
         relative=evidence.relative_rows(),
+        significance=evidence.significance_rows(),
         trading=evidence.trading_rows(result),
         wide_charts=_wide_charts(evidence.curves),
         heatmap=monthly_heatmap(evidence.curves.days, result),

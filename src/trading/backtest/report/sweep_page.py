@@ -12,6 +12,7 @@ from trading.backtest.report.description import RunDescription
 from trading.backtest.report.evidence import Form
 from trading.backtest.report.heatmap import value_heatmap
 from trading.backtest.report.page import template
+from trading.backtest.report.significance import Significance
 from trading.backtest.settings import BacktestSettings
 from trading.backtest.sweep import SweepResult
 
@@ -36,8 +37,9 @@ def render_sweep(
     settings: BacktestSettings,
     run: RunDescription,
     made_at: datetime,
+    best: Significance | None = None,
 ) -> str:
-    """Return the page of a sweep, sorted by `figure`."""
+    """Return the page of a sweep, sorted by `figure`; `best` is the first point against luck."""
     ranked = sweep.ranked(figure)
     good = ranked[ranked["error"] == ""].head(LISTED)
     failed = ranked[ranked["error"] != ""].head(LISTED)
@@ -58,7 +60,7 @@ def render_sweep(
         rows=_records(good),
         failures=_records(failed),
         heatmap=heatmap,
-        caution=caution(sweep),
+        caution=caution(sweep, best),
         setup={
             "Universe": run.universe,
             "Bars": f"{run.source}{' — SIMULATED' if run.simulated else ''}",
@@ -73,13 +75,20 @@ def render_sweep(
     return page
 
 
-def caution(sweep: SweepResult) -> str:
+def caution(sweep: SweepResult, best: Significance | None) -> str:
     """Return why the best figure of a sweep is too good, with the number of trials."""
     spread = sweep.sharpe_deviation
     known = "" if spread is None else f"; their Sharpe ratios deviate by {spread:.2f}"
+    luck = ""
+    if best is not None and best.deflated_sharpe is not None:
+        luck = (
+            f" The best of {best.trials:,} without skill would show a Sharpe ratio of "
+            f"{best.best_of_trials:.2f}; the first one's exceeds it with a probability of "
+            f"{best.deflated_sharpe:.1%} (deflated Sharpe ratio)."
+        )
     return (
-        f"{sweep.trials:,} trials{known}. The best of many is good by chance alone: deflate its "
-        "figure by the number of trials, or judge it on bars that the sweep has not seen."
+        f"{sweep.trials:,} trials{known}. The best of many is good by chance alone.{luck} Judge it "
+        "on bars that the sweep has not seen."
     )
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from trading.agents.trials import TrialCount, TrialRecord
+from trading.backtest.deflation import MIN_RETURNS, Trials, deflated_sharpe, expected_best
 from trading.errors import DataError
-from trading.evaluation.deflation import MIN_RETURNS, Trials, deflated_sharpe, expected_best
 
 
 def test_the_example_of_the_paper():
@@ -66,7 +66,8 @@ def test_trials_are_at_least_one():
         expected_best(0, 1.0)
 
 
-def test_the_trials_of_a_tuning_are_counted():
-    assert Trials.of(TrialCount()) == Trials(1, None)
-    records = tuple(TrialRecord("s", k, "ppo", {}, float(k), 12) for k in range(3))
-    assert Trials.of(TrialCount(records)) == Trials(3, 1.0)
+def test_recorded_trials_are_counted_and_none_is_one():
+    kept = TrialCount()
+    assert Trials.recorded(kept.count, kept.sharpe_deviation) == Trials(1, None)
+    kept = TrialCount(tuple(TrialRecord("s", k, "ppo", {}, float(k), 12) for k in range(3)))
+    assert Trials.recorded(kept.count, kept.sharpe_deviation) == Trials(3, 1.0)

@@ -7,7 +7,6 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from trading.agents.trials import TrialCount
 from trading.backtest.distribution import excess_kurtosis, skewness
 from trading.backtest.metrics import SESSIONS_PER_YEAR, sharpe
 from trading.backtest.reductions import one_series
@@ -39,9 +38,9 @@ class Trials:
             raise DataError(f"a deviation of Sharpe ratios is at least 0, got {spread}")
 
     @classmethod
-    def of(cls, kept: TrialCount) -> "Trials":
-        """Return the trials that a tuning has recorded; one where there was none."""
-        return cls(max(kept.count, 1), kept.sharpe_deviation)
+    def recorded(cls, count: int, sharpe_deviation: float | None) -> "Trials":
+        """Return the trials that were recorded; one where there was none."""
+        return cls(max(count, 1), sharpe_deviation)
 
 
 @dataclass(frozen=True, slots=True)
