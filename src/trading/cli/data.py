@@ -12,6 +12,7 @@ import pandas as pd
 import typer
 from rich.markup import escape
 
+from trading.cli.lake_repairs import repairs_command
 from trading.cli.lake_upkeep import copy_command, delisted_command, rebuild_command
 from trading.cli.output import DONE, FAILED, console, print_json, result
 from trading.config import Settings, load_settings
@@ -42,6 +43,7 @@ EXCHANGES = (
 app.command("rebuild")(rebuild_command)
 app.command("copy")(copy_command)
 app.command("delisted")(delisted_command)
+app.command("repairs")(repairs_command)
 
 
 @app.callback()

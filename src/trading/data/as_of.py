@@ -12,6 +12,8 @@ from trading.data.actions.listings import follow_shares, rename_actions
 from trading.data.actions.readjust import SHIFT, IntArray, Moves, keys, on_basis_of, readjust
 from trading.data.actions.symbols import SymbolMap
 from trading.data.actions.told import ToldAction, in_force
+from trading.data.late_repairs import LateRepair, matched, renamed_repairs, repaired
+from trading.data.late_repairs import in_force as in_force_repairs
 from trading.data.parquet import BarColumns
 from trading.data.reference import ReferenceData
 from trading.market.bars import CorporateAction, CorporateActionType
@@ -27,11 +29,13 @@ class Knowledge:
     told : the actions in force under the symbols of that morning; those of later days are there
         to undo what a source had applied with hindsight
     symbols : the symbol map of that morning
+    repairs : what had been proved by then about stored bars, under the symbols of that morning
     """
 
     before: date
     told: tuple[ToldAction, ...] = ()
     symbols: SymbolMap = field(default_factory=SymbolMap)
+    repairs: tuple[LateRepair, ...] = ()
 
     @classmethod
     def of(
@@ -46,10 +50,15 @@ class Knowledge:
         `told` rows of its actions count, None: all; with `only` those of one type.
         """
         rows = in_force(reference.told(told, only))
-        known = cls(before, rows, reference.symbols().known(before))
+        repairs = in_force_repairs(reference.repairs(), before)
+        known = cls(before, rows, reference.symbols().known(before), repairs)
         if not known.symbols.listings:
             return known
-        return replace(known, told=rename_actions(known.told, known.symbols, known.through))
+        return replace(
+            known,
+            told=rename_actions(known.told, known.symbols, known.through),
+            repairs=renamed_repairs(repairs, known.symbols, known.through),
+        )
 
     @cached_property
     def _moves(self) -> Moves:
@@ -73,13 +82,18 @@ class Knowledge:
     def applied(
         self, parts: Sequence[BarColumns], later: Sequence[BarColumns] = ()
     ) -> list[BarColumns]:
-        """Return the bars, under present symbols, on the share basis of `through`.
+        """Return the bars, repaired and under present symbols, on the share basis of `through`.
 
         `later` are the closes of the sessions behind, up to `closes_until`.
         """
-        named = self.under_present_symbols(parts)
-        closes = [*named, *self.under_present_symbols(later)]
+        named = self._mended(self.under_present_symbols(parts))
+        closes = [*named, *self._mended(self.under_present_symbols(later))]
         return readjust(named, self._moves, self.through, closes=closes)
+
+    def _mended(self, parts: Sequence[BarColumns]) -> list[BarColumns]:
+        if not self.repairs:
+            return list(parts)
+        return [repaired(part, self.repairs) for part in parts]
 
     def closes_until(self, parts: Sequence[BarColumns], end: date) -> date:
         """Return the day up to which closes are needed: `end`, or the last ex-date beyond it.
@@ -114,10 +128,14 @@ class Knowledge:
         ]
         for row in effective:
             told.update(f"{row.action} {row.basis}\n".encode())
+        mended = [row for part in named for row in matched(part, self.repairs)[1]]
+        for repair in sorted(mended, key=lambda row: row.key):
+            told.update(f"{repair.key} {repair.scale} {repair.volume_scale}\n".encode())
         moved = _moved_rows(named, moves, self.through)
         for column in moved:
             told.update(column.tobytes())
-        return told.hexdigest() if effective or renamed or len(moved[0]) else ""
+        served_otherwise = effective or renamed or mended or len(moved[0])
+        return told.hexdigest() if served_otherwise else ""
 
 
 def _moved_rows(parts: Sequence[BarColumns], moves: Moves, through: date) -> tuple[IntArray, ...]:

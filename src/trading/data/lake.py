@@ -37,6 +37,8 @@ from trading.data.catalog import CATALOG_KEY, LAYOUT, Catalog, LakeSource
 from trading.data.curated import CuratedBars
 from trading.data.curation import select_rows, to_grids, to_panel
 from trading.data.fundamentals import FundamentalsTable
+from trading.data.late_repairs import LateRepair, repaired
+from trading.data.late_repairs import in_force as in_force_repairs
 from trading.data.manifest import Manifest, batch_identity
 from trading.data.parquet import BarColumns
 from trading.data.providers.base import FetchResult
@@ -186,10 +188,16 @@ class Lake:
         return select_rows(parts, symbols).to_bars() if parts else empty_bars()
 
     def stored_parts(self, start: date, end: date) -> list[BarColumns]:
-        """Return the served bars from `start` to `end`, both included, as they were stored."""
+        """Return the served bars from `start` to `end`, both included, as they were stored.
+
+        They are under the symbols and on the share basis of their source, with the repairs that
+        are known today.
+        """
         catalog, _ = self._catalog()
         before = date.fromordinal(min(end.toordinal() + 1, date.max.toordinal()))
-        return self._serving.stored(catalog, before, start, hidden=set(catalog.quarantined))
+        parts = self._serving.stored(catalog, before, start, hidden=set(catalog.quarantined))
+        repairs = self.repairs()
+        return [repaired(part, repairs) for part in parts] if repairs else parts
 
     def told(self) -> tuple[ToldAction, ...]:
         """Return every version of every corporate action, in the order they were told."""
@@ -251,6 +259,23 @@ class Lake:
     def ingest_symbols(self, symbols: SymbolMap, *, told: date) -> bool:
         """Keep a whole symbol map as of the day it was told; returns whether that was new."""
         return self._reference.add_symbols(symbols, told)
+
+    def repairs(self, *, before: date = date.max) -> tuple[LateRepair, ...]:
+        """Return the repairs of stored bars that count on the morning of `before`."""
+        return in_force_repairs(self._reference.repairs(), before)
+
+    def undone_repairs(self) -> frozenset[tuple[str, date, str]]:
+        """Return the symbol, session and kind of every repair that was taken back."""
+        last = {row.key: row.undone for row in self._reference.repairs()}
+        return frozenset(key for key, undone in last.items() if undone)
+
+    def add_repairs(self, repairs: Iterable[LateRepair]) -> int:
+        """Add what later bars proved about stored ones, or take it back; returns how many are new.
+
+        Nothing stored is touched: whoever reads as of a morning after a repair's `known` gets the
+        bar mended, whoever reads as of an earlier one gets it as it was.
+        """
+        return self._reference.add_repairs(repairs)
 
     def fundamentals(self, *, before: date, since: date | None = None) -> FundamentalsTable:
         """Return what was known of companies before `before`, of 550 days without `since`."""

@@ -1,10 +1,11 @@
-"""What a lake knows beside its bars: corporate actions, the symbol map, fundamentals.
+"""What a lake knows beside its bars: corporate actions, symbol map, fundamentals, repairs.
 
 ::
 
     corporate_actions/actions.parquet               every version of every action, as it was told
     corporate_actions/symbols/YYYY-MM-DD.parquet    the symbol map as told on a day; the last counts
     fundamentals/YYYY/MM.parquet                    what became known in a month, in its order
+    repairs/repairs.parquet                         what later bars proved about stored ones
 
 Rows are added and never rewritten, so that what was known on a day can be read again. Every write
 is atomic and conditional: of two writers at once the second adds to what the first wrote.
@@ -19,6 +20,13 @@ from trading.data.actions.symbols import SymbolMap
 from trading.data.actions.told import ACTIONS_KEY, ToldAction, add_told, decode_told, encode_told
 from trading.data.fundamentals.months import add_records, decode_records, encode_records, month_key
 from trading.data.fundamentals.table import FundamentalsTable
+from trading.data.late_repairs import (
+    REPAIRS_KEY,
+    LateRepair,
+    add_repairs,
+    decode_repairs,
+    encode_repairs,
+)
 from trading.data.store.base import ObjectStore
 from trading.errors import ConflictError, DataError, NotFoundError
 from trading.market.bars import CorporateActionType, FundamentalData
@@ -42,6 +50,7 @@ class ReferenceData:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._last: tuple[tuple[object, ...], tuple[ToldAction, ...]] | None = None
+        self._repairs: tuple[str | None, tuple[LateRepair, ...]] | None = None
 
     def told(
         self, count: int | None = None, only: CorporateActionType | None = None
@@ -93,6 +102,27 @@ class ReferenceData:
         if keys and self._store.get(keys[-1]).body == body:
             return False
         return retrying(lambda: self._replace(key, body))
+
+    def repairs(self) -> tuple[LateRepair, ...]:
+        """Return every row of the table of repairs, in the order they were told."""
+        body, tag = self._held(REPAIRS_KEY)
+        if body is None:
+            return ()
+        if self._repairs is None or self._repairs[0] != tag:
+            self._repairs = (tag, decode_repairs(body))
+        return self._repairs[1]
+
+    def add_repairs(self, new: Iterable[LateRepair]) -> int:
+        """Add repairs; returns how many tell something new."""
+        rows = tuple(new)
+        return retrying(lambda: self._add_repairs(rows)) if rows else 0
+
+    def _add_repairs(self, new: tuple[LateRepair, ...]) -> int:
+        body, tag = self._held(REPAIRS_KEY)
+        rows, added = add_repairs(() if body is None else decode_repairs(body), new)
+        if added:
+            self._put(REPAIRS_KEY, encode_repairs(rows), tag)
+        return added
 
     def fundamentals(self, *, before: date, since: date | None = None) -> FundamentalsTable:
         """Return what was known strictly before `before` and from `since` on.

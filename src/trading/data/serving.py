@@ -84,7 +84,7 @@ class Serving:
         if catalog.simulated or not held:
             return digest
         known = Knowledge.of(self.reference, before, catalog.told)
-        if not (known.told or known.symbols.listings):
+        if not (known.told or known.symbols.listings or known.repairs):
             return digest
         adjusted = known.digest(self._stored(catalog, list(held), (), set(catalog.quarantined)))
         return hashlib.sha256(f"{digest} {adjusted}".encode()).hexdigest() if adjusted else digest

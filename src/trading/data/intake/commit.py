@@ -7,16 +7,20 @@ chosen without asking again. The record of the session closes the round.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 
+from trading.data.intake.beside import owe, settle
 from trading.data.intake.encoding import LENGTH, Answered
 from trading.data.intake.judged import JudgedSession
 from trading.data.intake.record import SessionRecord, read_record
 from trading.data.lake import Lake
+from trading.data.late_repairs import LateRepair
 from trading.data.providers.base import FetchResult, MissingBars
 from trading.data.quality import QualityVerdict
 from trading.data.store.bars.base import BarStore
+from trading.data.store.bars.copying import copy_session
 from trading.data.store.base import ObjectStore
 from trading.errors import ConflictError, DataError, NotFoundError
 
@@ -40,9 +44,20 @@ class Place:
     beside: BarStore | None = None
 
 
+def mend_older(place: Place, repairs: Sequence[LateRepair]) -> int:
+    """Keep what new bars prove about stored ones; return how many repairs are new."""
+    added = place.lake.add_repairs(repairs)
+    if place.beside is not None:
+        for day in sorted({repair.session for repair in repairs}):
+            copy_session(place.lake, place.beside, day)
+    return added
+
+
 def finish_chosen(place: Place) -> tuple[date, ...]:
     """Store what interrupted commits had chosen; return their sessions."""
     store = place.store
+    if place.beside is not None:
+        settle(store, place.beside)
     finished = []
     for key in list(store.keys(CHOSEN)):
         day, _, rounds = key.removeprefix(CHOSEN).removesuffix(".part").rpartition("-")
@@ -115,13 +130,18 @@ def _store_chosen(place: Place, after: SessionRecord, answer: Answered) -> Sessi
             quarantined=after.reasons if failed else (),
         )
         batches = tuple(dict.fromkeys((*batches, manifest.id)))
+        released = not failed and session in lake.quarantined()
+        if released and place.beside is not None:
+            owe(store, session)
         if failed:
             # Bars that came before are committed already: they are held back now.
             lake.quarantine(session, after.reasons)
-        elif session in lake.quarantined():
+        elif released:
             lake.release(session)
-        if place.beside is not None and not failed:
-            _store_beside(place.beside, answer)
+        if place.beside is not None:
+            _store_beside(place.beside, answer, failed)
+            if released:
+                settle(store, place.beside)
     after = replace(after, batches=batches)
     record, tag = read_record(store, session)
     if record.rounds < after.rounds:
@@ -134,9 +154,12 @@ def _store_chosen(place: Place, after: SessionRecord, answer: Answered) -> Sessi
     return after
 
 
-def _store_beside(bars: BarStore, answer: Answered) -> None:
+def _store_beside(bars: BarStore, answer: Answered, failed: bool) -> None:
     """Keep a session in a second store; the round is open until that is done, so none is lost."""
-    bars.store(answer.result.bars, adjusted_through=answer.through)
+    if failed:
+        bars.withhold(answer.first)
+    else:
+        bars.store(answer.result.bars, adjusted_through=answer.through)
     if answer.result.actions:
         bars.store_actions(answer.result.actions, adjusted_through=answer.through)
 

@@ -6,15 +6,18 @@ the intake knows: sources, gaps, repairs.
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
 import jinja2
 
 from trading.config import Settings
+from trading.data.intake.beside import owe, settle
 from trading.data.intake.record import SessionRecord, read_record
 from trading.data.lake import Lake
-from trading.data.quality import QualityReport, check_session, enforce
+from trading.data.quality import QualityReport, QualityVerdict, check_session, enforce
+from trading.data.store.bars.location import open_configured_bars
 from trading.data.store.base import ObjectStore
 
 TEMPLATE = "session_page.html.j2"
@@ -26,16 +29,25 @@ def inspect_sessions(
 ) -> tuple[QualityReport, ...]:
     """Judge sessions of the lake, quarantine those that fail, release those that pass again.
 
-    A report is written beside each day that has one: as JSON, and as a page to read.
+    A report is written beside each day that has one: as JSON, and as a page to read. A store of
+    bars beside the lake is told of what changed; raises `StoreError` when it cannot be, and the
+    next check tells it.
     """
     lake = Lake(store)
+    beside = settings.data.store.bars != "lake"
     reports = []
     for session in sessions:
         report = check_session(lake, session, settings)
+        fails = report.verdict is QualityVerdict.FAIL and bool(report.present)
+        if beside and fails != (session in lake.quarantined()):
+            owe(store, session)
         enforce(lake, report)
         if report.present:
             _write(store, report)
         reports.append(report)
+    if beside:
+        with closing(open_configured_bars(settings.data.store, store)) as bars:
+            settle(store, bars)
     return tuple(reports)
 
 

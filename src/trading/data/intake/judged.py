@@ -1,6 +1,6 @@
 """From a provider's answer to sessions that can be stored: pipeline, repairs, verdict."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -10,15 +10,19 @@ import pandas as pd
 
 from trading.config import Settings
 from trading.data.lake import Lake
+from trading.data.late_repairs import LateRepair
 from trading.data.pipeline import CleanData, DataPipeline, RawData
 from trading.data.providers.base import FetchResult, MissingBars
 from trading.data.quality import QualityReport, QualityVerdict, Severity, check_session
 from trading.data.repairs.record import Repair
-from trading.market.bars import CorporateAction
+from trading.market.bars import PRICE_COLUMNS, CorporateAction
 from trading.market.panel import Panel
 
 # Calendar days of stored history that new sessions are judged against.
 CONTEXT_DAYS = 45
+# A repair that moves these moves a whole bar to another level.
+LEVELS = frozenset(PRICE_COLUMNS)
+LEVEL_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,20 @@ class JudgedSession:
     original_bars: tuple[Mapping[str, Any], ...] = ()
 
 
+@dataclass(frozen=True)
+class Older:
+    """What new bars prove about stored ones.
+
+    Attributes
+    ----------
+    repairs : of bars on a wrong level
+    told : the same in words, and what is proved otherwise and is not mended
+    """
+
+    repairs: tuple[LateRepair, ...] = ()
+    told: tuple[str, ...] = ()
+
+
 def judge_sessions(
     result: FetchResult,
     lake: Lake,
@@ -50,8 +68,8 @@ def judge_sessions(
     simulated: bool,
     through: date,
     today: date,
-) -> tuple[list[JudgedSession], tuple[str, ...]]:
-    """Return the sessions of an answer, cleaned and judged, and what is told of older ones.
+) -> tuple[list[JudgedSession], Older]:
+    """Return the sessions of an answer, cleaned and judged, and what they prove of older ones.
 
     Bars go through the pipeline together with the sessions that the lake holds before them:
     without a history nothing can be proved. Only the new bars are taken from it. A simulated
@@ -61,18 +79,18 @@ def judge_sessions(
     Raises `DataError` when the pipeline refuses the rows.
     """
     if result.bars.empty:
-        return [], ()
+        return [], Older()
     stamps = result.bars["date"]
     first, last = stamps.min().date(), stamps.max().date()
     if simulated:
         context = lake.bars(None, before=first, start=first - timedelta(days=CONTEXT_DAYS))
     else:
         context = _context(result, lake, first, last, through)
-    told: tuple[str, ...] = ()
+    older = Older()
     clean = None
     if not simulated:
         clean = _process(result, context, settings, today)
-        told = _told_of_older(clean, first)
+        older = _older(clean, first, last, lake.undone_repairs())
         result = _taken(result, clean)
     days = [stamp.date() for stamp in sorted(result.bars["date"].unique())]
     whole = pd.concat([context, result.bars], ignore_index=True) if len(context) else result.bars
@@ -85,7 +103,7 @@ def judge_sessions(
         window = panel.rows(slice(int(np.searchsorted(panel.sessions, start)), None))
         quality = check_session(window, day, settings)
         judged.append(_judged(day, rows, result, quality, clean, days))
-    return judged, told
+    return judged, older
 
 
 def _context(
@@ -140,15 +158,53 @@ def _beside(result: FetchResult, bars: pd.DataFrame) -> pd.DataFrame | None:
     return bars[keys].merge(result.provenance, on=keys, how="left").reset_index(drop=True)
 
 
-def _told_of_older(clean: CleanData, first: date) -> tuple[str, ...]:
-    """Return what the new bars prove wrong about stored ones, which are not changed here."""
-    older = [repair for repair in clean.repairs if repair.first < first]
-    return tuple(
-        f"stored bars of {repair.symbol} from {repair.first} to {min(repair.last, first)} look "
-        f"wrong ({repair.kind.value.replace('_', ' ')}): {repair.evidence}; fetch them again, or "
-        "run `trading data check`"
-        for repair in older
-    )
+def _older(
+    clean: CleanData, first: date, last: date, undone: Collection[tuple[str, date, str]]
+) -> Older:
+    """Return what the new bars, from `first` to `last`, prove wrong about stored ones."""
+    found: list[LateRepair] = []
+    told = []
+    for repair in clean.repairs:
+        if repair.first >= first:
+            continue
+        words = f"{repair.symbol} from {repair.first} to {min(repair.last, first)}"
+        kind = repair.kind.value.replace("_", " ")
+        proved = _late_repairs(clean, repair, first, last)
+        rows = [row for row in proved if row.key not in undone]
+        if proved and not rows:
+            continue
+        found += rows
+        done = f"{len(rows)} bar(s) are served mended to who reads as of a day after {last}"
+        otherwise = "fetch them again, or run `trading data check`"
+        told.append(
+            f"stored bars of {words} are wrong ({kind}): {repair.evidence}; "
+            f"{done if rows else otherwise}"
+        )
+    return Older(tuple(found), tuple(told))
+
+
+def _late_repairs(clean: CleanData, repair: Repair, first: date, last: date) -> list[LateRepair]:
+    """Return the repairs of stored bars that one of the pipeline's comes to; [] where it is none.
+
+    A wrong level is a factor on each bar; a wrong dividend is not.
+    """
+    if not set(repair.fields) >= LEVELS:
+        return []
+    was = clean.original_bars
+    days = was["date"].dt.date
+    mine = was[(was["symbol"] == repair.symbol) & (days >= repair.first) & (days < first)]
+    mine = mine[mine["date"].dt.date <= repair.last]
+    now = clean.bars[clean.bars["symbol"] == repair.symbol].set_index("date")["close"]
+    found = []
+    for stamp, close in zip(mine["date"], mine["close"], strict=True):
+        ratio = float(now[stamp]) / float(close)
+        scale = min((repair.factor, 1 / repair.factor), key=lambda f: abs(f / ratio - 1))
+        if abs(scale / ratio - 1) > LEVEL_TOLERANCE:
+            continue
+        volume = 1 / scale if "volume" in repair.fields else 1.0
+        row = (last, repair.symbol, stamp.date(), repair.kind.value, scale, volume)
+        found.append(LateRepair(*row, repair.evidence))
+    return found
 
 
 def _judged(

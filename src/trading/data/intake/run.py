@@ -11,7 +11,7 @@ import pandas as pd
 from trading.config import Settings
 from trading.data.actions.symbols import SymbolMap
 from trading.data.intake.chain import Chain, open_chain
-from trading.data.intake.commit import Place, commit_session
+from trading.data.intake.commit import Place, commit_session, mend_older
 from trading.data.intake.judged import JudgedSession, judge_sessions
 from trading.data.intake.kept import clear_parts
 from trading.data.intake.outcome import (
@@ -225,7 +225,7 @@ class IntakeRun:
         if not self.simulated:
             doubts = await settle_splits(chain, self.lake, wanted.actions, block.sessions)
         try:
-            judged, told = judge_sessions(
+            judged, older = judge_sessions(
                 wanted,
                 self.lake,
                 self.settings,
@@ -236,7 +236,8 @@ class IntakeRun:
         except DataError as error:
             self._nothing(block, f"refused: {error}")
             return False
-        answer = replace(answer, alerts=(*answer.alerts, *doubts, *told))
+        mend_older(self.place, older.repairs)
+        answer = replace(answer, alerts=(*answer.alerts, *doubts, *older.told))
         if len(block.sessions) > 1:
             first, last = block.sessions[0], block.sessions[-1]
             self._alerts += [f"{first} to {last}: {alert}" for alert in answer.alerts]

@@ -57,6 +57,9 @@ class BarStore(Protocol):
         and the same call completes it.
         """
 
+    def withhold(self, session: date) -> None:
+        """Serve no daily bar of a session any more, until some are stored again."""
+
     def store_actions(self, actions: Iterable[CorporateAction], *, adjusted_through: date) -> int:
         """Keep corporate actions; returns how many are news, see `Lake.ingest_actions`."""
 

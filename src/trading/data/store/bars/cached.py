@@ -58,6 +58,13 @@ class CachedBars:
             # Also after a failure: part of the days may have been written.
             self._outdate(interval)
 
+    def withhold(self, session: date) -> None:
+        """Serve no daily bar of a session, see `BarStore.withhold`."""
+        try:
+            self._source.withhold(session)
+        finally:
+            self._outdate(BarInterval.DAY)
+
     def store_actions(self, actions: Iterable[CorporateAction], *, adjusted_through: date) -> int:
         """Keep actions, see `BarStore.store_actions`; they change answers of every interval."""
         try:

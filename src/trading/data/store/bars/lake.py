@@ -53,6 +53,10 @@ class LakeBars:
         canonical = canonical_bars(bars, interval)
         if canonical.empty:
             return StoreReport(0, 0)
+        if interval is BarInterval.DAY:
+            for session in self._lake.quarantined():
+                if (canonical["date"] == pd.Timestamp(session)).any():
+                    self._lake.release(session)
         if interval is not BarInterval.DAY:
             based = with_basis(canonical, adjusted_through)
             return StoreReport(len(canonical), self._intraday.write(based, interval))
@@ -69,6 +73,11 @@ class LakeBars:
                 adjusted_through=adjusted_through or last,
             )
         return StoreReport(len(canonical), len(changed))
+
+    def withhold(self, session: date) -> None:
+        """Serve no daily bar of a session, see `BarStore.withhold`: it is quarantined."""
+        if session in self._lake.sessions().tolist():
+            self._lake.quarantine(session, ("withheld by the lake that it is a copy of",))
 
     def store_actions(self, actions: Iterable[CorporateAction], *, adjusted_through: date) -> int:
         """Keep corporate actions, see `BarStore.store_actions`."""

@@ -120,6 +120,11 @@ class PostgresBars:
         written = self._run(lambda connection: _lay_over(connection, table, based))
         return StoreReport(len(canonical), written)
 
+    def withhold(self, session: date) -> None:
+        """Serve no daily bar of a session, see `BarStore.withhold`: they are deleted here."""
+        statement = "DELETE FROM bars_1d WHERE at = %s::date::timestamp AT TIME ZONE 'UTC'"
+        self._run(lambda connection: connection.execute(statement, [session]))
+
     def store_actions(self, actions: Iterable[CorporateAction], *, adjusted_through: date) -> int:
         """Keep corporate actions, see `BarStore.store_actions`."""
         told = tell(actions, adjusted_through)

@@ -1,0 +1,30 @@
+"""A store of bars beside the lake: it serves a session when the lake does, and not otherwise.
+
+What it is owed is written down before the lake changes, under ``intake/beside/``, and struck out
+when the store has it: who is killed in between leaves a note that the next check settles.
+"""
+
+from datetime import date
+
+from trading.data.lake import Lake
+from trading.data.store.bars.base import BarStore
+from trading.data.store.bars.copying import copy_session
+from trading.data.store.base import ObjectStore
+
+OWED = "intake/beside/"
+
+
+def owe(store: ObjectStore, session: date) -> None:
+    """Write down that the store beside has to be told of a session."""
+    store.put(f"{OWED}{session}", b"")
+
+
+def settle(store: ObjectStore, beside: BarStore) -> tuple[date, ...]:
+    """Tell the store beside of the sessions that it is owed; return them."""
+    lake, settled = Lake(store), []
+    for key in list(store.keys(OWED)):
+        session = date.fromisoformat(key.removeprefix(OWED))
+        copy_session(lake, beside, session)
+        store.delete(key)
+        settled.append(session)
+    return tuple(settled)

@@ -1,0 +1,175 @@
+"""What later bars prove about stored ones: mended from then on, never before, and reversible."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from intake_examples import Place
+
+from trading.cli.app import main
+from trading.data.actions.symbols import Listing, SymbolMap
+from trading.data.intake import SessionStatus
+from trading.data.late_repairs import (
+    LateRepair,
+    add_repairs,
+    decode_repairs,
+    encode_repairs,
+    in_force,
+)
+from trading.data.store.folder import FolderStore
+from trading.errors import DataError
+
+# The share and the session whose bar comes a hundred times too high.
+WRONG, ROW = "T0007", 8
+END = date(2024, 7, 1)
+
+
+def faulty(store: FolderStore) -> Place:
+    """Return a market in which one bar is told in pence; the vendor never mends it."""
+    place = Place(store, symbols=120)
+    bars, n = place.services._bars, place.market._column[WRONG]
+    bad = place.days[ROW]
+
+    def told(column: int, rows: list[int], fault: str) -> list[tuple[date, dict[str, float]]]:
+        return [
+            (day, {k: v * (100.0 if k != "volume" else 1.0) for k, v in bar.items()})
+            if (column, day) == (n, bad)
+            else (day, bar)
+            for day, bar in bars(column, rows, fault)
+        ]
+
+    place.services._bars = told  # type: ignore[method-assign, assignment]
+    return place
+
+
+def every_morning(place: Place, days: list[date]) -> list[str]:
+    told = []
+    for day in days:
+        place.now = datetime(day.year, day.month, day.day, 10, tzinfo=UTC) + timedelta(days=1)
+        result = place.run([day])
+        assert result.count(SessionStatus.COMPLETE, SessionStatus.HELD) == 1, result
+        told += result.told()
+    return told
+
+
+def closes(place: Place, before: date, symbol: str = WRONG) -> dict[date, float]:
+    bars = place.lake.bars([symbol], before=before)
+    return {s.date(): c for s, c in zip(bars["date"], bars["close"], strict=True)}
+
+
+@pytest.fixture(scope="module")
+def flow(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, list[str]]:
+    """Fetch some history at once, then a session a morning."""
+    place = faulty(FolderStore(tmp_path_factory.mktemp("late") / "lake"))
+    place.now = datetime(2024, 6, 20, 10, tzinfo=UTC)
+    place.run(place.days[:7])
+    return place, every_morning(place, place.days[7:])
+
+
+def test_a_wrong_bar_is_mended_once_later_bars_prove_it(flow: tuple[Place, list[str]]) -> None:
+    place, told = flow
+    (repair,) = place.lake.repairs()
+    bad = place.days[ROW]
+    assert (repair.symbol, repair.session, repair.scale) == (WRONG, bad, 0.01)
+    assert bad < repair.known <= place.days[-1]
+    true = place.market.values["close"][:, place.market._column[WRONG]]
+    served = closes(place, END)
+    assert [served[day] for day in place.days] == pytest.approx(true)
+    assert place.lake.panel(before=END).close.shape == (len(place.days), 120)
+    assert sum("served mended" in sentence for sentence in told) == 1
+    # The raw bar is what the vendor sent.
+    stored = place.lake.stored_bars([WRONG], before=bad + timedelta(days=1), start=bad)
+    assert stored["close"].iloc[0] == pytest.approx(100 * true[ROW])
+
+
+def test_as_of_a_morning_before_the_proof_the_bar_is_what_it_was(
+    flow: tuple[Place, list[str]], tmp_path: Path
+) -> None:
+    place, _ = flow
+    (repair,) = place.lake.repairs()
+    bad, last = place.days[ROW], place.days.index(repair.known)
+    wrong = 100 * place.market.values["close"][ROW, place.market._column[WRONG]]
+    assert closes(place, repair.known)[bad] == pytest.approx(wrong)
+    assert closes(place, repair.known + timedelta(days=1))[bad] == pytest.approx(wrong / 100)
+    # A lake that ends the session before says the same, bit for bit, and has the same hash.
+    short = faulty(FolderStore(tmp_path / "short"))
+    short.now = datetime(2024, 6, 20, 10, tzinfo=UTC)
+    short.run(short.days[:7])
+    every_morning(short, short.days[7:last])
+    assert short.lake.repairs() == ()
+    before = repair.known
+    assert place.lake.bars(None, before=before).equals(short.lake.bars(None, before=before))
+    assert place.lake.data_hash(before) == short.lake.data_hash(before)
+    after = repair.known + timedelta(days=1)
+    with_it = place.lake.data_hash(after)
+    place.lake.add_repairs([])
+    assert with_it == place.lake.data_hash(after)
+
+
+def test_a_repair_is_shown_and_taken_back_for_good(
+    flow: tuple[Place, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # A copy: the others read the lake as it is.
+    place, _ = flow
+    folder = tmp_path / "copy"
+    copy = Place(FolderStore(folder))
+    for key, body in place.files().items():
+        copy.store.put(key, body)
+
+    def run(*more: str) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["data", "repairs", "--lake", str(folder), *more])
+        return int(ended.value.code or 0), capsys.readouterr().out
+
+    bad = place.days[ROW]
+    code, out = run("--json")
+    assert code == 0
+    assert [r["symbol"] for r in json.loads(out)["repairs"]] == [WRONG]
+    hashed = copy.lake.data_hash(END)
+    assert run("--undo", WRONG, "--on", f"{bad}")[0] == 0
+    assert run("--json")[0] == 3
+    assert copy.lake.repairs(before=date.max) == ()
+    assert copy.lake.data_hash(date.max) != hashed
+    wrong = 100 * place.market.values["close"][ROW, place.market._column[WRONG]]
+    assert closes(copy, date.max)[bad] == pytest.approx(wrong)
+    # The next judgement does not put it back.
+    (repair,) = place.lake.repairs()
+    assert copy.lake.add_repairs([repair]) == 0
+    assert run("--undo", WRONG, "--on", f"{bad}")[0] == 1
+    assert run("--undo", WRONG)[0] == 2
+
+
+ROWS = LateRepair(date(2024, 6, 20), "A", date(2024, 6, 10), "hundredfold_price", 0.01, 1.0, "so")
+
+
+def test_rows_are_added_and_never_rewritten() -> None:
+    undone = replace(ROWS, known=date(2024, 6, 25), undone=True)
+    held, added = add_repairs((), [ROWS, ROWS, undone, ROWS])
+    assert (held, added) == ((ROWS, undone), 2)
+    assert in_force(held, date(2024, 6, 20)) == ()
+    assert in_force(held, date(2024, 6, 21)) == (ROWS,)
+    assert in_force(held, date(2024, 6, 26)) == ()
+    assert add_repairs((), [undone]) == ((), 0)
+    assert decode_repairs(encode_repairs(held)) == held
+    with pytest.raises(DataError, match="no table of repairs"):
+        decode_repairs(b"nothing of the kind")
+
+
+def test_a_repair_follows_the_share_through_a_rename(flow: tuple[Place, list[str]]) -> None:
+    place, _ = flow
+    (repair,) = place.lake.repairs()
+    day = repair.known + timedelta(days=1)
+    place.lake.ingest_symbols(
+        SymbolMap(
+            (
+                Listing(WRONG, place.days[0], day - timedelta(days=1), "share"),
+                Listing("NEW", day, None, "share"),
+            )
+        ),
+        told=END,
+    )
+    served = closes(place, END, "NEW")
+    true = place.market.values["close"][ROW, place.market._column[WRONG]]
+    assert served[place.days[ROW]] == pytest.approx(true)
