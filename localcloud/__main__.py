@@ -35,6 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     audit = commands.add_parser("audit", help="print who was allowed and denied what")
     audit.add_argument("--home", type=Path, required=True, help="folder of the cloud's state")
     audit.add_argument("--denied", action="store_true", help="denied calls only")
+    audit.add_argument(
+        "--unused", action="store_true", help="granted permissions that no call has used"
+    )
     audit.add_argument("--json", action="store_true", help="one JSON object a line")
     options = parser.parse_args(arguments)
     if options.command in changing:
@@ -132,6 +135,8 @@ def _change(options: argparse.Namespace) -> int:
 def _audit(options: argparse.Namespace) -> int:
     from localcloud.identity.audit import read_audit
 
+    if options.unused:
+        return _unused(options)
     for found in read_audit(options.home / "audit.jsonl", denied_only=options.denied):
         if options.json:
             line = json.dumps(found)
@@ -141,6 +146,26 @@ def _audit(options: argparse.Namespace) -> int:
                 for name in ("time", "decision", "principal", "action", "resource", "statement")
             )
         sys.stdout.write(line + "\n")
+    return 0
+
+
+def _unused(options: argparse.Namespace) -> int:
+    """Print what the deployment grants and no call has used, and why where that is known."""
+    from localcloud.deployment import STATE
+    from localcloud.identity.audit import read_audit
+    from localcloud.identity.grants import explanations, granted, unused
+
+    try:
+        deployment = json.loads((options.home / STATE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        _say(error=f"nothing is deployed in {options.home}; run `trading month` first")
+        return 1
+    known = explanations()
+    for one in unused(granted(deployment), read_audit(options.home / "audit.jsonl")):
+        reason = next((why.reason for why in known if why.covers(one)), None)
+        found = {"statement": one.statement, one.kind: one.pattern, "reason": reason}
+        words = (one.statement, one.pattern, f"({reason})" if reason else "UNEXPLAINED")
+        sys.stdout.write((json.dumps(found) if options.json else " ".join(words)) + "\n")
     return 0
 
 

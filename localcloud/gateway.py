@@ -16,7 +16,7 @@ from localcloud.faults.injector import Injector
 from localcloud.faults.plan import FaultPlanError
 from localcloud.identity.call import ApiCall
 from localcloud.identity.denial import RefusedError, error_response
-from localcloud.identity.guard import Guard
+from localcloud.identity.guard import Admitted, Guard
 from localcloud.persistence.definitions import Application
 from localcloud.persistence.keeper import KEPT, Keeper
 
@@ -34,6 +34,7 @@ _SERIAL = KEPT | {
     "stepfunctions",
     "sts",
 }
+_OBJECTS = frozenset({"GetObject", "HeadObject"})
 _WAITING = frozenset({"GetActivityTask", "StartSyncExecution", "PutEvents"})
 Answer = Callable[..., Any]
 
@@ -81,7 +82,7 @@ class Gateway:
         except RefusedError as refused:
             return refused.response(service)(environ, start_response)
         try:
-            fault = self._faults.strike(admitted.principal, admitted.needs)
+            fault = self._faults.strike(admitted.arn, admitted.needs)
         except FaultPlanError as error:
             return error_response(service, 500, "FaultPlanError", str(error))(
                 environ, start_response
@@ -97,7 +98,16 @@ class Gateway:
                 admitted,
                 lambda call: self._carry_out(call, request, call.body),
             )
+        if self._hides_absence(admitted, response):
+            response = RefusedError("denied", "Access Denied").response("s3")
         return response(environ, start_response)
+
+    def _hides_absence(self, admitted: Admitted, response: Response) -> bool:
+        """Tell whether "there is no such object" must not be said: who cannot list, gets a 403."""
+        call = admitted.call
+        if call.service != "s3" or response.status_code != 404 or call.operation not in _OBJECTS:
+            return False
+        return not self._guard.may_know(admitted, str(call.parameters["Bucket"]))
 
     def _carry_out(self, call: ApiCall, request: Request, body: bytes) -> Response:
         request.environ["wsgi.input"] = BytesIO(body)

@@ -49,9 +49,23 @@ def requirements(call: ApiCall, place: Place) -> list[Requirement]:
     found = [Requirement(action, _resource(call, place), _context(call))]
     if call.service == "sagemaker" and call.parameters.get("Tags"):
         found.append(Requirement("sagemaker:AddTags", found[0].resource))
+    if call.service == "sns" and call.operation in {"Publish", "PublishBatch"}:
+        found += _topic_key(found[0].resource, place)
     if call.service == "secretsmanager":
         found += _secret_key(call, found[0].resource, place)
     return found + list(_passed_roles(call))
+
+
+def _topic_key(topic: str, place: Place) -> list[Requirement]:
+    """Return what it takes to publish on a topic that a customer's key encrypts."""
+    from moto.sns.models import sns_backends
+
+    held = sns_backends[place.account][place.region].topics.get(topic)
+    key = getattr(held, "kms_master_key_id", None)
+    return [
+        *key_use("kms:GenerateDataKey", key, "sns", place),
+        *key_use("kms:Decrypt", key, "sns", place),
+    ]
 
 
 def _secret_key(call: ApiCall, secret: str, place: Place) -> list[Requirement]:

@@ -31,9 +31,14 @@ class Admitted:
     """A permitted call: who makes it, with which key, and the permissions that it needed."""
 
     call: ApiCall
-    principal: str
     access_key_id: str
+    principal: Principal
     needs: tuple[Requirement, ...]
+
+    @property
+    def arn(self) -> str:
+        """ARN of the caller."""
+        return self.principal.arn
 
 
 class Guard:
@@ -66,7 +71,12 @@ class Guard:
             self._require(principal, requirement, asked)
         if call.service == "sts" and call.operation == "AssumeRole":
             self._require_trust(str(call.parameters.get("RoleArn")), "AWS", principal)
-        return Admitted(call, principal.arn, signed.scope.access_key_id, needs)
+        return Admitted(call, signed.scope.access_key_id, principal, needs)
+
+    def may_know(self, admitted: Admitted, bucket: str) -> bool:
+        """Decide whether the caller may learn that an object of a bucket does not exist."""
+        listing = Requirement("s3:ListBucket", f"arn:aws:s3:::{bucket}")
+        return self._decide(admitted.principal, listing, {}).allowed
 
     def assume(self, role_arn: str, session_name: str, *, service: str | None) -> Credentials:
         """Return temporary credentials; `service` (`lambda.amazonaws.com`) must be trusted."""

@@ -65,14 +65,14 @@ def _bucket(resource: str, place: Place) -> _Named | None:
 
     name = resource.removeprefix(_S3).partition("/")[0]
     bucket = s3_backends[place.account]["aws"].buckets.get(name)
-    return _policy(f"bucket policy of {name}", bucket.policy if bucket is not None else None)
+    return _policy(f"policy of {name}", bucket.policy if bucket is not None else None)
 
 
 def _topic(resource: str, place: Place) -> _Named | None:
     from moto.sns.models import sns_backends
 
     topic = sns_backends[place.account][place.region].topics.get(resource)
-    return _policy(f"topic policy of {_last(resource)}", getattr(topic, "policy", None))
+    return _policy(f"policy of {_last(resource)}", getattr(topic, "policy", None))
 
 
 def _queue(resource: str, place: Place) -> _Named | None:
@@ -80,7 +80,7 @@ def _queue(resource: str, place: Place) -> _Named | None:
 
     name = _last(resource)
     queue = sqs_backends[place.account][place.region].queues.get(name)
-    return _policy(f"queue policy of {name}", getattr(queue, "policy", None))
+    return _policy(f"policy of {name}", getattr(queue, "policy", None))
 
 
 def _key(resource: str, place: Place) -> _Named | None:
@@ -89,7 +89,7 @@ def _key(resource: str, place: Place) -> _Named | None:
     backend = kms_backends[place.account][place.region]
     identity = resource.rpartition("key/")[2]
     key = backend.keys.get(identity)
-    return _policy(f"key policy of {identity}", getattr(key, "policy", None))
+    return _policy(f"policy of key/{identity}", getattr(key, "policy", None))
 
 
 def _function(resource: str, place: Place) -> _Named | None:
@@ -105,7 +105,7 @@ def _function(resource: str, place: Place) -> _Named | None:
         return None
     statements = [_with_principal(one) for one in found.policy.statements]
     document = json.dumps({"Statement": statements}, default=str)
-    return _policy(f"policy of function {name}", document)
+    return _policy(f"policy of {name}", document)
 
 
 def _with_principal(statement: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -121,7 +121,7 @@ def _secret(resource: str, place: Place) -> _Named | None:
 
     secrets: Any = secretsmanager_backends[place.account][place.region].secrets
     secret = secrets.get(resource) if resource in secrets else None
-    return _policy(f"policy of secret {_last(resource)}", getattr(secret, "policy", None))
+    return _policy(f"policy of {_last(resource)}", getattr(secret, "policy", None))
 
 
 def _repository(resource: str, place: Place) -> _Named | None:
@@ -129,7 +129,7 @@ def _repository(resource: str, place: Place) -> _Named | None:
 
     name = resource.partition(":repository/")[2]
     repository = ecr_backends[place.account][place.region].repositories.get(name)
-    return _policy(f"policy of repository {name}", getattr(repository, "policy", None))
+    return _policy(f"policy of repository/{name}", getattr(repository, "policy", None))
 
 
 _READERS: Mapping[str, Callable[[str, Place], _Named | None]] = {

@@ -95,7 +95,7 @@ def _bucket_key(bucket: str, place: Place) -> str | None:
 
 def key_use(action: str, key: str | None, service: str, place: Place) -> Iterator[Requirement]:
     """Yield what it takes to use a customer's key through a service."""
-    if key is None or ":alias/" in key or key.startswith("alias/"):
+    if not key or ":alias/" in key or key.startswith("alias/"):
         return
     resource = key if key.startswith("arn:") else place.arn("kms", f"key/{key}")
     context = {

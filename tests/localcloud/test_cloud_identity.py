@@ -365,7 +365,7 @@ def test_a_bucket_policy_denies_and_its_conditions_count(cloud: CloudContext) ->
     s3.put_bucket_policy(Bucket="guarded", Policy=document(no_http, no_delete))
     assert s3.get_object(Bucket="guarded", Key="a")["Body"].read() == b"a"
     message = refusal(lambda: s3.delete_object(Bucket="guarded", Key="a"))["Error"]["Message"]
-    assert "explicit deny in bucket policy of guarded#Keep" in message
+    assert "explicit deny in policy of guarded#Keep" in message
 
 
 def test_a_role_is_assumed_by_whom_it_trusts_only(cloud: CloudContext) -> None:

@@ -342,3 +342,28 @@ def test_what_a_policy_admits_of_a_service_is_audited(cloud: CloudContext) -> No
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert seen == [("allowed", "policy of letters#Rules"), ("denied", None)]
+
+
+def test_only_who_may_list_learns_that_an_object_is_missing(cloud: CloudContext) -> None:
+    cloud.client("s3").create_bucket(Bucket="half-open")
+    objects = allow("s3:GetObject", "arn:aws:s3:::half-open/*")
+    listing = allow("s3:ListBucket", "arn:aws:s3:::half-open")
+    for statements, code in (([objects], "403"), ([objects, listing], "404")):
+        client = Caller(cloud, *statements).client("s3")
+        with pytest.raises(ClientError) as refused:
+            client.head_object(Bucket="half-open", Key="none")
+        assert refused.value.response["Error"]["Code"] == code
+
+
+def test_publishing_on_an_encrypted_topic_needs_its_key(cloud: CloudContext) -> None:
+    root = by(ROOT, Action="kms:*")
+    key = cloud.client("kms").create_key(Policy=document(root))["KeyMetadata"]["Arn"]
+    topic = cloud.client("sns").create_topic(Name="sealed", Attributes={"KmsMasterKeyId": key})
+    arn = topic["TopicArn"]
+    for actions, answer in (
+        (["sns:Publish"], False),
+        (["sns:Publish", "kms:GenerateDataKey"], False),
+        (["sns:Publish", "kms:GenerateDataKey", "kms:Decrypt"], True),
+    ):
+        client = Caller(cloud, allow(actions)).client("sns")
+        assert permitted(lambda client=client: client.publish(TopicArn=arn, Message="m")) is answer

@@ -1,0 +1,92 @@
+"""Grants that were used, grants that were not, and the reasons for those."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcloud.errors import CloudError
+from localcloud.identity.grants import Explanation, Grant, explanations, granted, unused
+
+ROLE_POLICY = {
+    "type": "aws:iam/rolePolicy:RolePolicy",
+    "id": "score:inline",
+    "shown": {
+        "role": "score",
+        "name": "inline",
+        "policy": json.dumps(
+            {
+                "Statement": [
+                    {
+                        "Sid": "Read",
+                        "Effect": "Allow",
+                        "Action": ["s3:GetObject", "s3:Put*"],
+                        "Resource": "arn:aws:s3:::runs/*",
+                    },
+                    {"Effect": "Deny", "Action": "*", "Resource": "*"},
+                ]
+            }
+        ),
+    },
+}
+PERMISSION = {
+    "type": "aws:lambda/permission:Permission",
+    "id": "score/rule",
+    "shown": {
+        "function": "score",
+        "statementId": "rule",
+        "action": "lambda:InvokeFunction",
+        "principal": "events.amazonaws.com",
+    },
+}
+DEPLOYMENT = {"resources": {"a": ROLE_POLICY, "b": PERMISSION}}
+
+
+def decision(statement: str | None, action: str, resource: str, **more: Any) -> dict[str, Any]:
+    found = {"statement": statement, "action": action, "resource": resource}
+    return {**found, "decision": "allowed", **more}
+
+
+def test_each_action_and_resource_of_an_allow_is_a_grant() -> None:
+    assert granted(DEPLOYMENT) == [
+        Grant("policy of score#rule", "action", "lambda:InvokeFunction"),
+        Grant("score/inline#Read", "action", "s3:GetObject"),
+        Grant("score/inline#Read", "action", "s3:Put*"),
+        Grant("score/inline#Read", "resource", "arn:aws:s3:::runs/*"),
+    ]
+
+
+def test_a_grant_is_used_by_its_own_statement_only() -> None:
+    function = "arn:aws:lambda:us-east-1:1:function:score"
+    audit = [
+        decision("score/inline#Read", "s3:getobject", "arn:aws:s3:::runs/a"),
+        decision("other/inline#Read", "s3:PutObject", "arn:aws:s3:::runs/a"),
+        decision("score/inline#Read", "s3:PutObject", "arn:aws:s3:::runs/a", decision="denied"),
+        decision(None, "s3:PutObject", "arn:aws:s3:::runs/a", decision="denied"),
+        decision("policy of score#rule", "lambda:InvokeFunction", function),
+    ]
+    left = unused(granted(DEPLOYMENT), audit)
+    assert left == [Grant("score/inline#Read", "action", "s3:Put*")]
+    assert len(unused(granted(DEPLOYMENT), [])) == 4
+
+
+def test_an_explanation_covers_what_its_patterns_name() -> None:
+    grant = Grant("score/inline#Trace", "action", "xray:PutTraceSegments")
+    assert Explanation("*#Trace", "*", "r").covers(grant)
+    assert Explanation("score/*", "xray:*", "r").covers(grant)
+    assert not Explanation("*#Trace", "s3:*", "r").covers(grant)
+
+
+def test_the_explanations_are_sentences() -> None:
+    found = explanations()
+    assert found
+    assert all(one.reason.strip().endswith(".") for one in found)
+    assert len({(one.statement, one.pattern) for one in found}) == len(found)
+
+
+def test_explanations_in_another_form_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "reasons.yaml"
+    path.write_text("- statement: x\n")
+    with pytest.raises(CloudError, match="must list statement, pattern and reason"):
+        explanations(path)
