@@ -12,16 +12,18 @@ from rich.markup import escape
 from typer.exceptions import TyperException
 
 from trading import __version__
+from trading.cli import account, inspect, lineage, models, month, serve, strategies
 from trading.cli import data as data_command
-from trading.cli import inspect, lineage, models, month, serve, strategies
 from trading.cli import universe as universe_command
 from trading.cli.backtest import backtest_command
+from trading.cli.cloud_commands import cloud_app
 from trading.cli.cost import cost_command
 from trading.cli.crash import keep_traceback, unexpected
 from trading.cli.evaluate import evaluate_command
 from trading.cli.fetch import backfill_command, fetch_command
 from trading.cli.operations import (
     approve_command,
+    exports_command,
     pause_command,
     redrive_command,
     reject_command,
@@ -47,6 +49,7 @@ app.add_typer(strategies.app, name="strategies")
 app.add_typer(data_command.app, name="data")
 app.add_typer(universe_command.app, name="universe")
 app.add_typer(session_app, name="session")
+app.add_typer(cloud_app, name="cloud")
 app.command("fetch")(fetch_command)
 app.command("backfill")(backfill_command)
 app.command("backtest")(backtest_command)
@@ -59,6 +62,7 @@ app.command("resume")(resume_command)
 app.command("approve")(approve_command)
 app.command("reject")(reject_command)
 app.command("redrive")(redrive_command)
+app.command("exports")(exports_command)
 app.command("rotate-key")(rotate_key_command)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -159,10 +163,13 @@ def success(as_json: AsJson = False) -> int:
 @app.command()
 def audit(
     denied: Annotated[bool, typer.Option(help="Only what was refused.")] = False,
+    unused: Annotated[
+        bool, typer.Option("--unused", help="The permissions that no call has used, and why.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Print every decision of the embedded cloud's access control."""
-    return serve.audit(denied=denied, as_json=as_json)
+    return serve.audit(denied=denied, unused=unused, as_json=as_json)
 
 
 @app.command("models")
@@ -212,8 +219,18 @@ def withdraw(
 
 
 @app.command()
-def doctor(as_json: AsJson = False) -> int:
-    """Check that this machine can run the month, and say what is missing."""
+def doctor(
+    aws: Annotated[
+        bool, typer.Option("--aws", help="Examine the AWS account instead, changing nothing.")
+    ] = False,
+    stack: Annotated[
+        str, typer.Option(help="With --aws: the environment that is to be deployed.")
+    ] = "prod",
+    as_json: AsJson = False,
+) -> int:
+    """Check that this machine can run the month, or that an AWS account can be deployed to."""
+    if aws:
+        return account.examine_account(stack, as_json=as_json)
     return inspect.doctor(as_json=as_json)
 
 

@@ -1,6 +1,9 @@
-"""What an operator does by hand: pause and go on, approve, run a month again."""
+"""What an operator does by hand: reach a deployment, pause and go on, approve, run again."""
 
+import json
 import os
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from trading.cli.backtest_options import nested, read_assignments
-from trading.cli.cloud import embedded_cloud
+from trading.cli.cloud import NAMES_OF_OUTPUTS, embedded_cloud
 from trading.cli.home import Home
 from trading.cli.inspect import NO_MONTH, stored
 from trading.cli.memory import PeakMemory
@@ -19,7 +22,7 @@ from trading.cli.month import close, show_phase, start, watch_run
 from trading.cli.output import DONE, NOTHING_TO_DO, console, print_json, result
 from trading.cli.summary import Outcome
 from trading.config import Settings, load_settings
-from trading.errors import ConflictError
+from trading.errors import ConfigurationError, ConflictError
 from trading.month.approval import decide
 from trading.month.ledger import RunRecord
 from trading.month.pausing import pause_everything, resume_everything
@@ -127,6 +130,28 @@ def redrive_command(
         started = start(function, asked)
         watch = watch_run(started, settings)
         return close(Outcome.read(started, watch, resources, home), memory, as_json=as_json)
+
+
+def exports_command(
+    outputs: Annotated[
+        typer.FileText, typer.Argument(help="`pulumi stack output --json`, a file or - for stdin.")
+    ],
+) -> int:
+    """Print the shell's export lines by which every command reaches a deployment on AWS."""
+    try:
+        told = json.load(outputs)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"the outputs are not JSON ({error}); give what `pulumi stack output --json` prints"
+        ) from error
+    wanted = {**NAMES_OF_OUTPUTS, "TRADING_ENVIRONMENT": "environment"}
+    wanted |= {"AWS_REGION": "region", "AWS_DEFAULT_REGION": "region"}
+    if not isinstance(told, dict) or (missing := sorted(set(wanted.values()) - set(told))):
+        lacks = ", ".join(missing) if isinstance(told, dict) else "every one"
+        raise ConfigurationError(f"these are not the outputs of a stack of ours: missing {lacks}")
+    for name, output in sorted(wanted.items()):
+        sys.stdout.write(f"export {name}={shlex.quote(str(told[output]))}\n")
+    return DONE
 
 
 @contextmanager
