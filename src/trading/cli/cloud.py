@@ -116,7 +116,7 @@ def _serve(home: Path, settings: Settings, *, deploy: bool) -> "subprocess.Popen
         )
     command = [sys.executable, "-m", "localcloud", "serve", "--home", str(home)]
     command += ["--stack", settings.environment]
-    command += ["--config", json.dumps(_configuration(settings))]
+    command += ["--config", json.dumps(stack_configuration(settings))]
     command += [] if deploy else ["--no-deploy"]
     log = (home / "cloud.log").open("ab")
     try:
@@ -135,7 +135,7 @@ def _serve(home: Path, settings: Settings, *, deploy: bool) -> "subprocess.Popen
         log.close()
 
 
-def _configuration(settings: Settings) -> dict[str, Any]:
+def stack_configuration(settings: Settings) -> dict[str, Any]:
     """Return the stack configuration that stands for settings; the stack has names for some."""
     deviations = settings.deviations()
     deviations.pop("environment", None)

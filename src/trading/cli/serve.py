@@ -40,8 +40,8 @@ def _dashboard(environment: dict[str, str], port: int) -> "subprocess.Popen[byte
     )
 
 
-def audit(*, denied: bool, as_json: bool) -> int:
-    """Print the access decisions of the market that ran last."""
+def audit(*, denied: bool, unused: bool, as_json: bool) -> int:
+    """Print the access decisions of the market that ran last, or what nothing has needed."""
     home = Home.from_environment()
     market = home.current()
     if market is None:
@@ -49,5 +49,6 @@ def audit(*, denied: bool, as_json: bool) -> int:
         return NOTHING_TO_DO
     command = [sys.executable, "-m", "localcloud", "audit", "--home", str(home.of(market))]
     command += ["--denied"] if denied else []
+    command += ["--unused"] if unused else []
     command += ["--json"] if as_json else []
     return subprocess.run(command, cwd=SOURCE_ROOT, check=False).returncode  # noqa: S603
