@@ -25,7 +25,7 @@ LAYERS = [
     {"agents"},
     {"signals"},
     {"evaluation"},
-    {"notifications", "monitoring", "cost"},
+    {"notifications", "monitoring", "cost", "account"},
     {"month"},
     {"cli"},
 ]
