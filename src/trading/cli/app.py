@@ -30,6 +30,7 @@ from trading.cli.operations import (
     resume_command,
 )
 from trading.cli.output import FAILED, MISUSE, console
+from trading.cli.promote import promote_command
 from trading.cli.rotate_key import rotate_key_command
 from trading.cli.run import run_command, session_app
 from trading.cli.train import train_command
@@ -63,6 +64,7 @@ app.command("approve")(approve_command)
 app.command("reject")(reject_command)
 app.command("redrive")(redrive_command)
 app.command("exports")(exports_command)
+app.command("promote")(promote_command)
 app.command("rotate-key")(rotate_key_command)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
