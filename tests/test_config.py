@@ -59,6 +59,13 @@ def test_not_a_number_is_refused() -> None:
         load_settings(environ={"TRADING_COSTS__SLIPPAGE_BPS": ".nan"})
 
 
+def test_the_environment_has_a_variable_of_its_own() -> None:
+    environ = {"TRADING_ENVIRONMENT": "prod", "TRADING_SETTINGS": '{"environment": "dev"}'}
+    assert load_settings(environ=environ).environment == "prod"
+    with pytest.raises(ConfigurationError, match="environment"):
+        load_settings(environ={"TRADING_ENVIRONMENT": "Prod!"})
+
+
 @given(st.integers(1, 9), st.sampled_from(["dev", "prod"]))
 def test_deviations_reproduce_the_settings(folds: int, environment: str) -> None:
     settings = Settings.model_validate(

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from trading.cli.app import app
 from trading.month.key_staging import KeyNotPromoted, rotate_to
 
-SECRET = "trading-test/providers/polygon"
+SECRET = "trading-staging/providers/polygon"
 KEY = "new-key-canary-2207"
 
 
@@ -27,7 +27,7 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_DEFAULT_REGION": "us-east-1",
         "TRADING_LEDGER_TABLE": "ledger",
-        "TRADING_PROVIDER_SECRETS": "trading-test/providers/",
+        "TRADING_ENVIRONMENT": "staging",
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)

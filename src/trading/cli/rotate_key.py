@@ -40,7 +40,7 @@ def rotate_key_command(
         if resources is None:
             console.print(NO_MONTH)
             return NOTHING_TO_DO
-        secret = f"{resources.name('TRADING_PROVIDER_SECRETS')}{provider}"
+        secret = f"trading-{settings.environment}/providers/{provider}"
         key = _read(key_file, provider, secret)
         console.print(f"asking {provider} with the new key ...")
         version = rotate_to(boto3.client("secretsmanager"), secret, key, wait=wait)

@@ -30,7 +30,8 @@ def load_settings(
     """Return the validated settings.
 
     Later wins: `default.yaml`, `<profile>.yaml` (or `$TRADING_PROFILE`), `$TRADING_SETTINGS`,
-    `$TRADING_A__B`, `overrides`. Raises `ConfigurationError` with every mistake, one a line.
+    `$TRADING_ENVIRONMENT` and `$TRADING_A__B`, `overrides`. Raises `ConfigurationError` with every
+    mistake, one a line.
     """
     environ = os.environ if environ is None else environ
     merged: dict[str, Any] = {}
@@ -73,6 +74,8 @@ def _from_json(text: str | None) -> dict[str, Any]:
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
+    if named := environ.get("TRADING_ENVIRONMENT"):
+        found["environment"] = named
     for name, text in environ.items():
         if not name.startswith(PREFIX) or name in RESERVED or "__" not in name:
             continue
