@@ -33,7 +33,7 @@ class BucketArgs:
     key: str
     admit: Admit | None = None
     expire_days: int | None = None
-    logs: s3.Bucket | None = None
+    logs: "PrivateBucket | None" = None
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,10 @@ def make_bucket(args: BucketArgs, parent: pulumi.Resource) -> PrivateBucket:
         s3.BucketLogging(
             key,
             bucket=bucket.bucket,
-            target_bucket=args.logs.bucket,
+            target_bucket=args.logs.bucket.bucket,
             target_prefix=f"access/{key}/",
-            opts=inside,
+            # S3 asks whether it may write there.
+            opts=pulumi.ResourceOptions(parent=bucket, depends_on=[args.logs.policy]),
         )
     _encrypt(args, bucket, inside)
     _keep_versions(args, bucket, inside)

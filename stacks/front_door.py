@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import cognito, ec2, lb, vpc
 
+from stacks.buckets import PrivateBucket
 from stacks.dashboard_configuration import EVERYWHERE
 from stacks.deployment import Deployment
 from stacks.network import Network
-from stacks.storage import Storage
 from trading.errors import ConfigurationError
 
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
@@ -26,7 +26,7 @@ class FrontDoorArgs:
 
     Attributes
     ----------
-    storage : whose bucket of logs every request is logged in
+    logs : the bucket that every request is logged in
     domain : the host name that people type
     certificate : ARN of its certificate in ACM, in the deployment's region
     admitted : IPv4 ranges that may come to the door
@@ -34,7 +34,7 @@ class FrontDoorArgs:
 
     deployment: Deployment
     network: Network
-    storage: Storage
+    logs: PrivateBucket
     domain: str
     certificate: str
     admitted: Sequence[str] = (EVERYWHERE,)
@@ -190,11 +190,11 @@ class FrontDoor(pulumi.ComponentResource):
             desync_mitigation_mode="defensive",
             enable_deletion_protection=deployment.protect,
             access_logs=lb.LoadBalancerAccessLogsArgs(
-                enabled=True, bucket=self._args.storage.logs.bucket, prefix="load-balancer"
+                enabled=True, bucket=self._args.logs.bucket.bucket, prefix="load-balancer"
             ),
             tags=deployment.tags,
-            # The whole of it: the bucket's policy must admit the logs.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._args.storage]),
+            # The load balancer asks whether it may write there.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._args.logs.policy]),
         )
 
     def _target_group(self) -> lb.TargetGroup:

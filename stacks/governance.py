@@ -8,7 +8,7 @@ from pulumi_aws import budgets, cfg, cloudtrail, cloudwatch, iam, s3
 
 from stacks.alarm_catalogue import METRICS_NAMESPACE
 from stacks.alarms import AlarmSpec, Metric, make_alarm
-from stacks.buckets import BucketArgs, make_bucket
+from stacks.buckets import BucketArgs, PrivateBucket, make_bucket
 from stacks.deployment import Deployment
 from stacks.policies import Statement
 from stacks.roles import RoleArgs, make_role
@@ -53,7 +53,7 @@ class GovernanceArgs:
     budget_usd: float | None
     trail: bool
     config: str
-    logs: s3.Bucket
+    logs: PrivateBucket
     watched_buckets: Sequence[s3.Bucket]
 
 

@@ -197,7 +197,7 @@ class Environment:
             FrontDoorArgs(
                 deployment=self.deployment,
                 network=self.network,
-                storage=self.storage,
+                logs=self.storage.logs,
                 domain=asked.domain,
                 certificate=asked.certificate,
                 admitted=asked.admitted,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import dynamodb, s3
 
-from stacks.buckets import BucketArgs, make_bucket
+from stacks.buckets import BucketArgs, PrivateBucket, make_bucket
 from stacks.deployment import Deployment
 from stacks.policies import Statement
 
@@ -48,7 +48,7 @@ class Storage(pulumi.ComponentResource):
     tables : `ledger`, `signals`, `performance`, `idempotency`
     """
 
-    logs: s3.Bucket
+    logs: PrivateBucket
     buckets: Mapping[str, s3.Bucket]
     tables: Mapping[str, dynamodb.Table]
 
@@ -58,7 +58,7 @@ class Storage(pulumi.ComponentResource):
         super().__init__("trading:storage:Storage", name, None, opts)
         self._deployment = args.deployment
         logs = BucketArgs(args.deployment, "logs", self._admit_logs, expire_days=LOG_DAYS)
-        self.logs = make_bucket(logs, self).bucket
+        self.logs = make_bucket(logs, self)
         self.buckets = {
             key: make_bucket(BucketArgs(args.deployment, key, logs=self.logs), self).bucket
             for key in BUCKETS

@@ -1,23 +1,16 @@
-"""A bare endpoint to deploy to: moto's server, with the operations that SESv2 lacks, on its own."""
+"""A bare endpoint to deploy to: moto's server, with what SESv2 lacks and no policy of buckets."""
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[2]
-SERVER = """
-import sys, threading
-from moto.server import ThreadedMotoServer
-from localcloud.events.mail_destinations import add_event_destinations
-add_event_destinations()
-server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-server.start()
-print(server.get_host_and_port()[1], flush=True)
-sys.stdin.read()
-"""
+OPERATOR = {"access_key_id": "operator", "secret_access_key": "secret"}
 
 
 def environment() -> Mapping[str, str]:
@@ -25,26 +18,32 @@ def environment() -> Mapping[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")]),
-        "AWS_ACCESS_KEY_ID": "operator",
-        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_ACCESS_KEY_ID": OPERATOR["access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": OPERATOR["secret_access_key"],
     }
 
 
 @contextmanager
 def endpoint() -> Iterator[str]:
     """Serve AWS on a free port until the block ends."""
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVER],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=dict(environment()),
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        try:
-            yield f"http://127.0.0.1:{int(server.stdout.readline())}"
-        finally:
-            server.stdin.close()
-            server.kill()
+    with TemporaryDirectory() as home:
+        (Path(home) / "operator.json").write_text(json.dumps(OPERATOR))
+        command = [sys.executable, "-m", "localcloud", "serve", "--home", home, "--no-deploy"]
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=ROOT,
+            env=dict(environment()),
+        ) as server:
+            assert server.stdout is not None
+            try:
+                events = map(json.loads, server.stdout)
+                ready = next(one for one in events if one["event"] in {"ready", "error"})
+                assert ready["event"] == "ready", ready
+                yield str(ready["endpoint"])
+            finally:
+                server.terminate()
+                server.wait()
