@@ -7,7 +7,7 @@ from rich.live import Live
 from rich.table import Table
 
 from trading.cli.output import console
-from trading.cli.watch import ExecutionWatch, TrainingProgress, training_progress
+from trading.cli.watch import BOOKKEEPING, ExecutionWatch, TrainingProgress, training_progress
 
 POLL_SECONDS = 0.5
 
@@ -37,7 +37,7 @@ def _lines(watch: ExecutionWatch, job_prefix: str) -> None:
     while True:
         watch.poll()
         for run in watch.states.values():
-            if run.exited is not None and run.name not in told:
+            if run.exited is not None and run.name not in told | BOOKKEEPING:
                 told.add(run.name)
                 console.print(f"  {run.name:<15} {run.seconds(run.exited):6.1f} s")
         for job in _training(watch, job_prefix):
@@ -71,6 +71,8 @@ def _table(watch: ExecutionWatch, training: list[TrainingProgress]) -> Table:
     now = datetime.now(UTC)
     table = Table.grid(padding=(0, 2))
     for run in watch.states.values():
+        if run.name in BOOKKEEPING:
+            continue
         mark = "[green]✓[/]" if run.exited is not None else "[yellow]▶[/]"
         table.add_row(mark, run.name, f"{run.seconds(now):6.1f} s", "")
         if run.name == "Train":

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.panel import Panel
 
 from trading.cli.output import console, number, percent, result, table
-from trading.cli.watch import ExecutionWatch
+from trading.cli.watch import BOOKKEEPING, ExecutionWatch
 from trading.errors import NotFoundError
 from trading.evaluation.gate import CANDIDATE
 from trading.month.backfill import Backfilled
@@ -23,13 +23,6 @@ from trading.signals.report import MonthReport, read_report
 from trading.strategy.signals import Action
 
 TOP = 20
-# What a fast Pass, Choice or Succeed takes: bookkeeping that nobody waits for.
-BOOKKEEPING = frozenset(
-    {
-        *("IsWhole", "Defaults", "Read", "Begin", "ReadSwitch", "IsPaused", "IsDataComplete"),
-        *("IsTrainingSkipped", "HasPassed", "IsApproved", "Done"),
-    }
-)
 BOOKKEEPING_SECONDS = 0.05
 EVIDENCE = {
     "annual_return": "annual\nreturn",

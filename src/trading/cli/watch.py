@@ -10,6 +10,13 @@ import boto3
 from botocore.exceptions import ClientError
 
 TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"
+# What a fast Pass, Choice or Succeed takes: bookkeeping that nobody waits for.
+BOOKKEEPING = frozenset(
+    {
+        *("IsWhole", "Defaults", "Read", "Begin", "ReadSwitch", "IsPaused", "IsDataComplete"),
+        *("IsTrainingSkipped", "HasPassed", "IsApproved", "Done"),
+    }
+)
 FINAL = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
 
 
