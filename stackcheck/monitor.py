@@ -14,7 +14,7 @@ from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.rpc import deserialize_properties
 
-from localcloud.deployer.plain import plain
+from localcloud.deployer.plain import SECRET, SIGNATURE, plain
 from localcloud.deployer.program import run_program
 from localcloud.deployer.stack_file import project_name, stack_configuration
 from stackcheck.placeholders import ACCOUNT, REGION, identifier, outputs
@@ -114,13 +114,14 @@ class RecordingMonitor(MockMonitor):
         self._request = request
         answer = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         kept = self.resources.get(answer.urn)
+        inputs = deserialize_properties(request.object)
         self.recorded.append(
             {
                 "urn": answer.urn,
                 "type": request.type,
                 "name": request.name,
                 "custom": request.custom,
-                "inputs": plain(deserialize_properties(request.object)),
+                "inputs": plain(inputs),
                 "protect": request.protect,
                 "parent": request.parent,
                 "id": answer.id,
@@ -132,6 +133,7 @@ class RecordingMonitor(MockMonitor):
                     for key, found in sorted(request.propertyDependencies.items())
                     if found.urns
                 },
+                "secret": sorted(key for key, value in inputs.items() if _holds_secret(value)),
             }
         )
         return answer
@@ -141,6 +143,12 @@ class RecordingMonitor(MockMonitor):
         if request.urn.split("::")[2] == STACK:
             self.outputs = plain(deserialize_properties(request.outputs))
         return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
+
+
+def _holds_secret(value: Any) -> bool:
+    if isinstance(value, dict):
+        return value.get(SIGNATURE) == SECRET or any(map(_holds_secret, value.values()))
+    return isinstance(value, list) and any(map(_holds_secret, value))
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ class Recorded:
     provider : the reference of an explicit provider, or ""
     depends_on : URNs that it waits for
     property_depends_on : input to the URNs that its value was made of
+    secret : inputs that hold a secret, which the engine encrypts in its state
     """
 
     urn: str
@@ -44,6 +45,7 @@ class Recorded:
     provider: str
     depends_on: tuple[str, ...]
     property_depends_on: Mapping[str, tuple[str, ...]]
+    secret: tuple[str, ...]
 
     @property
     def aws(self) -> bool:
@@ -107,6 +109,5 @@ def record(
 
 def _recorded(loaded: dict[str, Any]) -> Recorded:
     properties = {key: tuple(urns) for key, urns in loaded["property_depends_on"].items()}
-    return Recorded(
-        **loaded | {"depends_on": tuple(loaded["depends_on"]), "property_depends_on": properties}
-    )
+    lists = {key: tuple(loaded[key]) for key in ("depends_on", "secret")}
+    return Recorded(**loaded | lists | {"property_depends_on": properties})
