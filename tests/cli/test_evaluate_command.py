@@ -108,6 +108,9 @@ def test_what_is_not_there_fails_in_one_sentence(run: Run, bars: Path, tmp_path:
     code, _, err = run("--bars", bars, "--model", tmp_path / "none", *SMALL)
     assert code == 1
     assert "there is no model folder" in " ".join(err.split())
+    code, _, err = run("--bars", bars, "--factor", "return_21", "--champion", tmp_path, *SMALL)
+    assert code == 1
+    assert "keeps no out-of-sample scores" in " ".join(err.split())
     code, _, err = run("--bars", bars, "--as-of", "2020-09-01", "--factor", "return_21", *SMALL)
     assert code == 1
     assert "error:" in err
@@ -132,3 +135,11 @@ def test_a_recipe_is_trained_saved_with_its_card_and_evaluated_again(
     code, out, _ = run("--bars", bars, "--model", kept / "model", "--json", *small)
     assert code == 0
     assert Evaluation.model_validate_json(out).verdict == first.verdict
+    rival = ("--factor", "return_21", "--champion", kept, "--json", *small)
+    code, out, _ = run("--bars", bars, *rival)
+    assert code == 0
+    found = Evaluation.model_validate_json(out).verdict.figures
+    same = first.verdict.figures["candidate"]
+    assert found["champion"].months == same.months
+    assert found["champion"].annual_return == pytest.approx(same.annual_return)
+    assert found["champion"].p_value is not None

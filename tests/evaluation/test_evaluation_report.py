@@ -18,7 +18,8 @@ from trading.evaluation.model_card import ModelCard, model_card
 from trading.evaluation.model_scorers import fold_scorers, member_scorers
 from trading.evaluation.out_of_fold import score_folds
 from trading.evaluation.page import render
-from trading.evaluation.study import Evaluation, evaluate
+from trading.evaluation.study import Evaluation, describe
+from trading.evaluation.validation import validate
 from trading.evaluation.walk_forward import make_folds, outcome_ends
 
 MADE = datetime(2026, 1, 5, tzinfo=UTC)
@@ -41,10 +42,11 @@ def indices(folds):
 
 @pytest.fixture(scope="module")
 def evaluation(planted, folds, settings):
-    return evaluate(
+    judged = validate(planted.dataset, folds, [planted.scorer()] * len(folds), settings)
+    return describe(
         planted.dataset,
         folds,
-        [planted.scorer()] * len(folds),
+        judged,
         settings,
         title="<b>Plant & Söhne</b>",
         source="a test",
@@ -146,10 +148,11 @@ def test_the_page_is_whole_escaped_and_says_simulated(evaluation):
 
 @pytest.mark.slow
 def test_real_bars_come_with_the_warning_of_survivorship(planted, folds, settings):
-    found = evaluate(
+    judged = validate(planted.dataset, folds, [planted.scorer()] * len(folds), settings)
+    found = describe(
         planted.dataset,
         folds,
-        [planted.scorer()] * len(folds),
+        judged,
         settings,
         title="t",
         source="s",

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from trading.backtest import metrics
+from trading.backtest.bootstrap import paired_p_value
 from trading.config import GateSettings, Settings
 from trading.errors import DataError
 from trading.evaluation.baselines import baseline_tracks
-from trading.backtest.bootstrap import paired_p_value
 from trading.evaluation.gate import Verdict, figures_of, judge
 from trading.evaluation.out_of_fold import score_folds
 from trading.evaluation.score_history import ScoreHistory

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trading.config import GateSettings, Settings
 from trading.backtest.deflation import Trials
+from trading.config import GateSettings, Settings
 from trading.evaluation.gate import Verdict
 from trading.evaluation.validation import validate
 from trading.evaluation.walk_forward import make_folds, outcome_ends

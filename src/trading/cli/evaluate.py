@@ -25,6 +25,10 @@ class EvaluateOptions:
     model: Annotated[
         Path | None, typer.Option(help="A model folder: its folds are evaluated, nothing trained.")
     ] = None
+    champion: Annotated[
+        Path | None,
+        typer.Option(help="A folder of --save: its out-of-sample scores are the champion's."),
+    ] = None
     factor: Annotated[
         str | None, typer.Option(help="A feature to evaluate instead; -NAME turns its sign.")
     ] = None
@@ -46,7 +50,8 @@ class EvaluateOptions:
     report: ReportFile = None
     output: Annotated[Path | None, typer.Option(help="Write the report as JSON.")] = None
     save: Annotated[
-        Path | None, typer.Option(help="Keep the trained model and its card in this folder.")
+        Path | None,
+        typer.Option(help="Keep the trained model, its scores and card in this folder."),
     ] = None
     sets: Sets = ()
     as_json: AsJson = False

@@ -28,10 +28,13 @@ from trading.evaluation.combinatorial import (
 from trading.evaluation.model_card import model_card
 from trading.evaluation.model_scorers import fold_scorers, member_scorers
 from trading.evaluation.out_of_fold import Scorer, ensemble_scorer
-from trading.evaluation.study import Evaluation, evaluate
+from trading.evaluation.score_history import ScoreHistory
+from trading.evaluation.study import Evaluation, describe
+from trading.evaluation.validation import validate
 from trading.evaluation.walk_forward import Fold, make_folds
 from trading.features.dataset import Dataset
 from trading.features.specification import FEATURE_NAMES
+from trading.month.champion_record import RECORD
 
 
 @dataclass(frozen=True)
@@ -52,23 +55,32 @@ def run_evaluate(options: EvaluateOptions) -> int:
     folds = make_folds(dataset, settings.training, min_months=settings.gate.min_months)
     candidate = _candidate(options, place, dataset, folds, settings)
     paths = _cross_validated(options, place, dataset, settings) if options.cross_validate else None
+    champion = None if options.champion is None else _stored_scores(options.champion)
     with console.status("judging"):
-        found = evaluate(
+        validation = validate(
             dataset,
             folds,
             candidate.scorers,
             settings,
+            champion=champion,
+            benchmark=benchmark,
+            members=candidate.members,
+            trials=_trials(options),
+        )
+        found = describe(
+            dataset,
+            folds,
+            validation,
+            settings,
             title=candidate.title,
             source=source,
             simulated=simulated,
-            members=candidate.members,
-            benchmark=benchmark,
-            trials=_trials(options),
             cross_validation=paths,
         )
     _write(options, found)
     if options.save is not None and candidate.artifact is not None:
         _save(options.save, candidate.artifact, found, dataset, settings)
+        _replace(options.save / RECORD, validation.challenger.to_bytes())
     if options.as_json:
         print_json(found.model_dump(mode="json"))
     else:
@@ -204,6 +216,17 @@ def _require_factor(name: str | None) -> tuple[int, int] | None:
     return FEATURE_NAMES.index(plain), -1 if name.startswith("-") else 1
 
 
+def _stored_scores(folder: Path) -> ScoreHistory:
+    """Return the out-of-sample scores that a model folder keeps; raises `DataError`."""
+    try:
+        return ScoreHistory.from_bytes((folder / RECORD).read_bytes())
+    except OSError as error:
+        raise DataError(
+            f"{folder} keeps no out-of-sample scores ({RECORD}): --champion takes a folder of "
+            "`trading evaluate --save`, or a version's folder in the models store"
+        ) from error
+
+
 def _trials(options: EvaluateOptions) -> Trials:
     if options.trials_from is not None:
         found = count_trials(options.trials_from)
@@ -237,11 +260,11 @@ def _save(
     _replace(folder / "model-card.md", card.to_markdown())
 
 
-def _replace(file: Path, text: str) -> None:
+def _replace(file: Path, content: str | bytes) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         part = file.with_name(f".{file.name}.part")
-        part.write_text(text, encoding="utf-8")
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
         part.replace(file)
     except OSError as error:
         raise DataError(f"{file} cannot be written ({error}); choose another place") from error

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from trading.evaluation.baselines import EQUAL_WEIGHT, FACTOR_BASELINES
 from trading.backtest.deflation import Trials, deflated_sharpe
+from trading.evaluation.baselines import EQUAL_WEIGHT, FACTOR_BASELINES
 from trading.evaluation.inference import family_p_value
 from trading.evaluation.information import feature_information
 from trading.evaluation.out_of_fold import OutOfSample, Scorer, scores_on

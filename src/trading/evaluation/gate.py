@@ -8,11 +8,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from trading.backtest.bootstrap import paired_p_value
 from trading.backtest.metrics import annual_turnover, summarize
 from trading.config import GateSettings
 from trading.errors import DataError
 from trading.evaluation.baselines import EQUAL_WEIGHT
-from trading.backtest.bootstrap import paired_p_value
 from trading.evaluation.evidence import Evidence, Record
 from trading.evaluation.track import Track
 

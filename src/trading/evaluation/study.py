@@ -4,14 +4,13 @@
 is the document, and `page.render` draws it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from trading import __version__
 from trading.backtest.drawdowns import longest_drawdown
 from trading.config import Settings
-from trading.evaluation.baselines import Benchmark
 from trading.evaluation.calibration import calibrated_reliability
 from trading.evaluation.capacity import (
     CapacityPoint,
@@ -20,15 +19,12 @@ from trading.evaluation.capacity import (
     cost_sensitivity,
 )
 from trading.evaluation.combinatorial import PathDistribution
-from trading.backtest.deflation import Trials
 from trading.evaluation.delisting import DelistingPoint, delisting_sensitivity
 from trading.evaluation.evidence import Record
 from trading.evaluation.gate import CANDIDATE, CHAMPION, Verdict
-from trading.evaluation.out_of_fold import Scorer
 from trading.evaluation.reliability import ReliabilityBin, reliability
-from trading.evaluation.score_history import ScoreHistory
 from trading.evaluation.track import Track
-from trading.evaluation.validation import Validation, validate
+from trading.evaluation.validation import Validation
 from trading.evaluation.walk_forward import Fold
 from trading.features.dataset import Dataset
 
@@ -98,50 +94,6 @@ class Evaluation(Record):
     curves: dict[str, Curve]
     warnings: tuple[str, ...]
     settings: dict[str, object]
-
-
-def evaluate(
-    dataset: Dataset,
-    folds: Sequence[Fold],
-    scorers: Sequence[Scorer],
-    settings: Settings,
-    *,
-    title: str,
-    source: str,
-    simulated: bool,
-    members: Mapping[str, Sequence[Scorer]] | None = None,
-    champion: ScoreHistory | None = None,
-    benchmark: Benchmark | None = None,
-    trials: Trials | None = None,
-    cross_validation: PathDistribution | None = None,
-) -> Evaluation:
-    """Evaluate a recipe by its folds' scorers; see `validation.validate` for the arguments.
-
-    Parameters
-    ----------
-    title, source, simulated : what and on which bars, for the reader
-    cross_validation : where it was computed (`combinatorial`)
-    """
-    found = validate(
-        dataset,
-        folds,
-        scorers,
-        settings,
-        champion=champion,
-        benchmark=benchmark,
-        members=members,
-        trials=trials,
-    )
-    return describe(
-        dataset,
-        folds,
-        found,
-        settings,
-        title=title,
-        source=source,
-        simulated=simulated,
-        cross_validation=cross_validation,
-    )
 
 
 def describe(

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from trading.backtest.deflation import Trials
 from trading.config import Settings
 from trading.evaluation.baselines import Benchmark, baseline_tracks
-from trading.backtest.deflation import Trials
 from trading.evaluation.evidence import gather_evidence
 from trading.evaluation.gate import Verdict, judge
 from trading.evaluation.out_of_fold import OutOfSample, Scorer, replay_scores, score_folds

@@ -1,8 +1,8 @@
 """The trials of the hyper-parameters in the models store: every gate counts them."""
 
 from trading.agents.trials import TRIALS_FILE, TrialCount
-from trading.errors import NotFoundError
 from trading.backtest.deflation import Trials
+from trading.errors import NotFoundError
 from trading.month.resources import Resources
 
 KEY = f"tuning/{TRIALS_FILE}"
