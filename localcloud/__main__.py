@@ -33,7 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument("--stack", default="dev", help="Pulumi stack to deploy")
         command.add_argument("--config", default="{}", help="JSON object of stack configuration")
     audit = commands.add_parser("audit", help="print who was allowed and denied what")
-    audit.add_argument("--home", type=Path, required=True, help="folder of the cloud's state")
+    of = audit.add_mutually_exclusive_group(required=True)
+    of.add_argument("--home", type=Path, help="folder of the cloud's state")
+    of.add_argument("--usage", type=Path, help="folder that $LOCALCLOUD_USAGE named in many runs")
     audit.add_argument("--denied", action="store_true", help="denied calls only")
     audit.add_argument(
         "--unused", action="store_true", help="granted permissions that no call has used"
@@ -135,7 +137,7 @@ def _change(options: argparse.Namespace) -> int:
 def _audit(options: argparse.Namespace) -> int:
     from localcloud.identity.audit import read_audit
 
-    if options.unused:
+    if options.unused or options.usage is not None:
         return _unused(options)
     for found in read_audit(options.home / "audit.jsonl", denied_only=options.denied):
         if options.json:
@@ -150,23 +152,32 @@ def _audit(options: argparse.Namespace) -> int:
 
 
 def _unused(options: argparse.Namespace) -> int:
-    """Print what the deployment grants and no call has used, and why where that is known."""
+    """Print what deployments grant and no call has used, and why where that is known.
+
+    Over many runs (`--usage`) the status is 1 while one grant is neither used nor explained.
+    """
     from localcloud.deployment import STATE
     from localcloud.identity.audit import read_audit
-    from localcloud.identity.grants import explanations, granted, unused
+    from localcloud.identity.grants import explanations, granted, load_usage, unused
 
-    try:
-        deployment = json.loads((options.home / STATE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        _say(error=f"nothing is deployed in {options.home}; run `trading month` first")
-        return 1
+    if options.usage is not None:
+        left = unused(*load_usage(options.usage))
+    else:
+        try:
+            deployment = json.loads((options.home / STATE).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            _say(error=f"nothing is deployed in {options.home}; run `trading month` first")
+            return 1
+        left = unused(granted(deployment), read_audit(options.home / "audit.jsonl"))
     known = explanations()
-    for one in unused(granted(deployment), read_audit(options.home / "audit.jsonl")):
+    unexplained = 0
+    for one in left:
         reason = next((why.reason for why in known if why.covers(one)), None)
+        unexplained += reason is None
         found = {"statement": one.statement, one.kind: one.pattern, "reason": reason}
         words = (one.statement, one.pattern, f"({reason})" if reason else "UNEXPLAINED")
         sys.stdout.write((json.dumps(found) if options.json else " ".join(words)) + "\n")
-    return 0
+    return int(options.usage is not None and unexplained > 0)
 
 
 def _log_to(folder: Path) -> None:

@@ -6,6 +6,8 @@ either explained in `unproven_grants.yaml` or too much.
 """
 
 import json
+import re
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 import yaml
 
 from localcloud.errors import CloudError
+from localcloud.identity.audit import read_audit
 from localcloud.identity.conditions import pattern
 from localcloud.identity.policy import Statement, parse
 
@@ -80,6 +83,41 @@ def unused(grants: Iterable[Grant], audit: Iterable[Mapping[str, Any]]) -> list[
             for kind, value in used.get(one.statement, ())
         )
     ]
+
+
+def save_usage(home: Path, folder: Path) -> None:
+    """Add what a home grants and what its runs used to a folder that collects many homes."""
+    state = home / "deployment.json"
+    if not state.exists():
+        return
+    grants = granted(json.loads(state.read_text(encoding="utf-8")))
+    used = {
+        (str(one["statement"]), str(one["action"]), str(one["resource"]))
+        for one in read_audit(home / "audit.jsonl")
+        if one["decision"] == "allowed" and one["statement"]
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    body = {"grants": [[g.statement, g.kind, g.pattern] for g in grants], "used": sorted(used)}
+    (folder / f"{uuid.uuid4().hex}.json").write_text(_unnamed(json.dumps(body)), encoding="utf-8")
+
+
+def load_usage(folder: Path) -> tuple[list[Grant], list[dict[str, Any]]]:
+    """Return the grants and the decisions that a folder has collected, each once."""
+    grants: set[Grant] = set()
+    used: set[tuple[str, ...]] = set()
+    for path in folder.glob("*.json"):
+        loaded = json.loads(path.read_text(encoding="utf-8"))
+        grants.update(Grant(*one) for one in loaded["grants"])
+        used.update(tuple(one) for one in loaded["used"])
+    names = ("statement", "action", "resource")
+    decisions = [{**dict(zip(names, one, strict=True)), "decision": "allowed"} for one in used]
+    return sorted(grants), decisions
+
+
+def _unnamed(text: str) -> str:
+    """Return a text without the random parts of ids, which differ from home to home."""
+    text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "ID", text)
+    return re.sub(r"(:secret:[\w/+=.@-]+)-[A-Za-z0-9]{6}\b", r"\1-ID", text)
 
 
 def explanations(path: Path = EXPLAINED) -> list[Explanation]:

@@ -7,9 +7,17 @@ from typing import Any
 import pytest
 
 from localcloud.errors import CloudError
-from localcloud.identity.grants import Explanation, Grant, explanations, granted, unused
+from localcloud.identity.grants import (
+    Explanation,
+    Grant,
+    explanations,
+    granted,
+    load_usage,
+    save_usage,
+    unused,
+)
 
-ROLE_POLICY = {
+ROLE_POLICY: dict[str, Any] = {
     "type": "aws:iam/rolePolicy:RolePolicy",
     "id": "score:inline",
     "shown": {
@@ -90,3 +98,41 @@ def test_explanations_in_another_form_are_refused(tmp_path: Path) -> None:
     path.write_text("- statement: x\n")
     with pytest.raises(CloudError, match="must list statement, pattern and reason"):
         explanations(path)
+
+
+def test_many_homes_together_prove_what_each_alone_does_not(tmp_path: Path) -> None:
+    ids = ("3ba7ccd6-7612-4de5-bfe5-55646f419b80", "9296dc8e-a89c-4224-8463-3f2205d834fd")
+    actions = ("s3:GetObject", "s3:PutObject")
+    for name, key, action in zip(("one", "two"), ids, actions, strict=True):
+        home = tmp_path / name
+        home.mkdir()
+        resource = f"arn:aws:s3:::runs/{key}"
+        policy = json.loads(ROLE_POLICY["shown"]["policy"])
+        policy["Statement"][0]["Resource"] = resource
+        shown = {**ROLE_POLICY["shown"], "policy": json.dumps(policy)}
+        state = {"resources": {"a": {**ROLE_POLICY, "shown": shown}}}
+        (home / "deployment.json").write_text(json.dumps(state))
+        line = decision("score/inline#Read", action, resource)
+        (home / "audit.jsonl").write_text(json.dumps(line) + "\n")
+        assert len(unused(granted(state), [line])) == 1
+        save_usage(home, tmp_path / "usage")
+    assert unused(*load_usage(tmp_path / "usage")) == []
+    save_usage(tmp_path / "never-deployed", tmp_path / "usage")
+    assert len(list((tmp_path / "usage").iterdir())) == 2
+
+
+def test_secrets_of_different_homes_are_one(tmp_path: Path) -> None:
+    secret = "arn:aws:secretsmanager:us-east-1:1:secret:trading-dev/providers/alpha_vantage"
+    policy = {"Statement": [{"Sid": "S", "Effect": "Allow", "Action": "a:B", "Resource": ""}]}
+    for suffix in ("WljEga", "drNGdR"):
+        home = tmp_path / suffix
+        home.mkdir()
+        policy["Statement"][0]["Resource"] = f"{secret}-{suffix}"
+        shown = {"role": "r", "name": "n", "policy": json.dumps(policy)}
+        entry = {**ROLE_POLICY, "shown": shown}
+        (home / "deployment.json").write_text(json.dumps({"resources": {"a": entry}}))
+        (home / "audit.jsonl").write_text("")
+        save_usage(home, tmp_path / "usage")
+    grants, decisions = load_usage(tmp_path / "usage")
+    assert [one.pattern for one in grants if one.kind == "resource"] == [f"{secret}-ID"]
+    assert decisions == []
