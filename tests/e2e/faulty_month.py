@@ -121,7 +121,9 @@ class FaultyMonth:
             self._set_back(train=True)
             begins = sum(1 for _ in read_audit(home / "audit.jsonl"))
             self._run_month(FEBRUARY, overrides)
-            self.audits[variant] = list(read_audit(home / "audit.jsonl"))[begins:]
+            decided = list(read_audit(home / "audit.jsonl"))[begins:]
+            # S3 and SNS ask the key in a call that is in the audit by itself.
+            self.audits[variant] = [d for d in decided if not d["action"].startswith("kms:")]
             self.undisturbed[variant] = self.left()
             if variant == "deploy":
                 self._keep_training()
