@@ -26,7 +26,7 @@ _BATCHES = frozenset({"dynamodb:BatchWriteItem", "dynamodb:BatchGetItem"})
 _TRAINING = "sagemaker:CreateTrainingJob"
 _LONGEST_DELAY = 3.0
 # decided on behalf of a service, or beside another action of the same call: no call of their own
-_INTERNAL = ("logs:", "ecr:", "events:", "iam:PassRole", "sagemaker:AddTags", "xray:")
+_INTERNAL = ("logs:", "ecr:", "events:", "iam:PassRole", "kms:", "sagemaker:AddTags", "xray:")
 _SERVICES = ("StepFunctions", "SageMaker", "localcloud-")
 
 

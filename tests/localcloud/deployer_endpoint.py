@@ -1,4 +1,4 @@
-"""A bare endpoint to deploy to: moto's server, with what SESv2 lacks and no policy of buckets."""
+"""An endpoint to deploy to: an embedded cloud on a home of its own, with nothing deployed."""
 
 import json
 import os
@@ -24,26 +24,29 @@ def environment() -> Mapping[str, str]:
 
 
 @contextmanager
-def endpoint() -> Iterator[str]:
-    """Serve AWS on a free port until the block ends."""
-    with TemporaryDirectory() as home:
-        (Path(home) / "operator.json").write_text(json.dumps(OPERATOR))
-        command = [sys.executable, "-m", "localcloud", "serve", "--home", home, "--no-deploy"]
-        with subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            cwd=ROOT,
-            env=dict(environment()),
-        ) as server:
-            assert server.stdout is not None
-            try:
-                events = map(json.loads, server.stdout)
-                ready = next(one for one in events if one["event"] in {"ready", "error"})
-                assert ready["event"] == "ready", ready
-                yield str(ready["endpoint"])
-            finally:
-                server.terminate()
-                server.wait()
+def endpoint(home: Path | None = None) -> Iterator[str]:
+    """Serve AWS on a free port until the block ends, on a given home or one for the block."""
+    if home is None:
+        with TemporaryDirectory() as folder, endpoint(Path(folder)) as url:
+            yield url
+        return
+    (home / "operator.json").write_text(json.dumps(OPERATOR))
+    command = [sys.executable, "-m", "localcloud", "serve", "--home", str(home), "--no-deploy"]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=ROOT,
+        env=dict(environment()),
+    ) as server:
+        assert server.stdout is not None
+        try:
+            events = map(json.loads, server.stdout)
+            ready = next(one for one in events if one["event"] in {"ready", "error"})
+            assert ready["event"] == "ready", ready
+            yield str(ready["endpoint"])
+        finally:
+            server.terminate()
+            server.wait()

@@ -29,6 +29,23 @@ pulumi.export("key", pulumi.Output.secret("k"))
 """
 
 
+RESTARTED = """
+import json
+import pulumi
+import pulumi_aws as aws
+
+configuration = pulumi.Config("small")
+account = aws.get_caller_identity().account_id
+root = {"AWS": f"arn:aws:iam::{account}:root"}
+allow = {"Effect": "Allow", "Principal": root, "Action": "kms:*", "Resource": "*"}
+key = aws.kms.Key("key", policy=json.dumps({"Version": "2012-10-17", "Statement": [allow]}))
+aws.kms.Alias("key", name="alias/key", target_key_id=key.key_id)
+aws.cloudwatch.LogGroup("log", name="/log", kms_key_id=key.arn)
+aws.secretsmanager.Secret("kept", name="kept", kms_key_id=key.arn)
+aws.sqs.Queue("queue", name="queue", visibility_timeout_seconds=configuration.require_int("queue"))
+"""
+
+
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     with endpoint() as served:
@@ -175,3 +192,26 @@ def test_a_malformed_configuration_is_refused(url: str, tmp_path: Path, config: 
     code, result = run(url, tmp_path / "state.json", "up", "--config", config)
     assert code == 1
     assert "--config" in result["error"]
+
+
+@pytest.mark.slow
+def test_a_restarted_cloud_is_restored_and_only_what_changed_is_changed(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    state = home / "deployment.json"
+    options = ("--program", str(small_program(tmp_path / "program", RESTARTED, "30")))
+    with endpoint(home) as served:
+        code, first = run(served, state, "up", *options)
+        assert (code, first["created"]) == (0, 5), first
+    with endpoint(home) as served:
+        code, seen = run(served, state, "preview", *options)
+        assert (code, seen["restored"], seen["unchanged"]) == (0, 4, 1), seen
+        changed = ("--program", str(small_program(tmp_path / "program", RESTARTED, "60")))
+        code, again = run(served, state, "up", *changed)
+        assert (code, again["restored"], again["unchanged"], again["updated"]) == (0, 3, 1, 1)
+        queues = client(served, "sqs")
+        found = queues.get_queue_attributes(
+            QueueUrl=queues.get_queue_url(QueueName="queue")["QueueUrl"],
+            AttributeNames=["VisibilityTimeout"],
+        )
+        assert found["Attributes"] == {"VisibilityTimeout": "60"}
