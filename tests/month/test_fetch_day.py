@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,16 @@ from trading.config import Settings  # noqa: E402
 from trading.data.intake import Intake, open_providers, quality_report_key  # noqa: E402
 from trading.data.providers.keys import environment_keys  # noqa: E402
 from trading.errors import ConfigurationError, DataError  # noqa: E402
+from trading.market.bars import CorporateAction, CorporateActionType  # noqa: E402
 from trading.market.calendar import today  # noqa: E402
 from trading.month.day_failure import tell_day_failure  # noqa: E402
 from trading.month.failure_requests import DayFailure  # noqa: E402
-from trading.month.fetch import SessionsLeft, check_sessions, fetch_sessions  # noqa: E402
+from trading.month.fetch import (  # noqa: E402
+    SessionsLeft,
+    _expected,
+    check_sessions,
+    fetch_sessions,
+)
 from trading.month.payloads import MonthRun, SessionRange  # noqa: E402
 from trading.month.resources import Resources  # noqa: E402
 from trading.universe.slots import allocate  # noqa: E402
@@ -47,6 +54,14 @@ class Day:
         settings = self.resources.settings
         providers = open_providers(settings, keys=environment_keys(self.resources.names))
         Intake(self.resources.data, settings, providers, expected=SYMBOLS).run(days)
+
+    def presume(self, sessions: int) -> None:
+        """Let a symbol be presumed delisted after so many sessions."""
+        settings = self.resources.settings
+        quality = settings.data.quality.model_copy(update={"presume_delisted_sessions": sessions})
+        data = settings.data.model_copy(update={"quality": quality})
+        changed = settings.model_copy(update={"data": data})
+        self.resources = replace(self.resources, settings=changed)
 
     def mails(self) -> list[tuple[str, str]]:
         backend = sns_backends[DEFAULT_ACCOUNT_ID]["us-east-1"]
@@ -112,6 +127,26 @@ def test_who_is_in_the_universe_and_missing_is_told_by_name(day: Day) -> None:
     ((subject, text),) = day.mails()
     assert subject == f"Market data of {day.days[-1]}: to be looked at"
     assert "missing: GONE" in text
+
+
+@pytest.mark.slow
+def test_who_is_gone_for_good_is_told_once_and_not_asked_once_that_is_known(day: Day) -> None:
+    members = [*SYMBOLS, "GONE"]
+    slots, _ = allocate(None, members, day.days[-1], day.resources.settings.universe)
+    day.resources.data.put("universe/slots/2020-01.json", slots.to_json().encode())
+    day.presume(3)
+    day.fill(day.days[:2])
+    for session in day.days[2:]:
+        one = SessionRange(start=session, end=session)
+        fetch_sessions(one, day.resources)
+        check_sessions(one, day.resources)
+    texts = [text for _, text in day.mails()]
+    assert ["missing: GONE" in text for text in texts] == [True, True, False]
+    assert "presumed delisted, missing for 3 sessions" in texts[2]
+    gone = CorporateAction("GONE", day.days[2], CorporateActionType.DELISTING, None)
+    day.resources.lake.ingest_actions([gone], adjusted_through=day.days[2])
+    assert "GONE" not in (_expected(day.resources) or ())
+    assert "GONE" in slots.active
 
 
 @pytest.mark.slow

@@ -54,6 +54,9 @@ class QualitySettings(Section):
     max_session_errors: Fraction = Field(
         0.01, description="A larger share of symbols with an error fails a session."
     )
+    presume_delisted_sessions: Positive = Field(
+        10, description="Missing for so many in a row, a symbol is told once and then counted."
+    )
 
 
 class VendorSettings(Section):

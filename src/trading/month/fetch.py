@@ -7,15 +7,18 @@ import boto3
 
 from trading.config import Settings
 from trading.data.intake import (
+    Absent,
     Intake,
     IntakeResult,
     SessionStatus,
+    absent,
     inspect_sessions,
     open_intake,
     quality_page_key,
     read_record,
     recent_symbols,
     refresh_fundamentals,
+    told_delisted,
 )
 from trading.data.intake.outcome import STORED
 from trading.data.intake.pulse import Pulse
@@ -139,13 +142,14 @@ def _lines(report: QualityReport, resources: Resources) -> list[str]:
     record, _ = read_record(resources.data, report.session)
     lines = [*report.reasons, *record.alerts]
     lines += [reason for reason in record.reasons if reason not in lines]
-    if record.missing:
-        names = sorted({gap.symbol for gap in record.missing})
-        more = f" and {len(names) - SHOWN_SYMBOLS:,} more" if len(names) > SHOWN_SYMBOLS else ""
-        lines.append(f"missing: {', '.join(names[:SHOWN_SYMBOLS])}{more}")
+    after = resources.settings.data.quality.presume_delisted_sessions
+    gone = absent(resources.data, report.session, after)
+    lines += _absences(gone, after)
     lines += [f"repaired: {repair['symbol']}: {repair['evidence']}" for repair in record.repairs]
     if not lines:
         return []
+    if gone.counted:
+        lines.append(f"presumed delisted before, and not named: {len(gone.counted):,}")
     where = f"{resources.data.uri}/{quality_page_key(report.session)}"
     found = {
         QualityVerdict.PASS: "passed its check",
@@ -154,6 +158,25 @@ def _lines(report: QualityReport, resources: Resources) -> list[str]:
     }[report.verdict]
     head = f"{report.session} ({report.present:,} bars) {found}."
     return [head, *(f"- {line}" for line in lines), f"- report: {where}", ""]
+
+
+def _absences(found: Absent, sessions: int) -> list[str]:
+    """Return who is missing and is to be read about: not who is gone for long."""
+    told = (
+        ("missing", found.missing),
+        (
+            f"presumed delisted, missing for {sessions} sessions (told once; `trading data "
+            "delisted` says what was paid)",
+            found.presumed,
+        ),
+        ("trading again", found.back),
+    )
+    return [f"{what}: {_shown(names)}" for what, names in told if names]
+
+
+def _shown(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - SHOWN_SYMBOLS:,} more" if len(names) > SHOWN_SYMBOLS else ""
+    return f"{', '.join(names[:SHOWN_SYMBOLS])}{more}"
 
 
 def _sessions(request: SessionRange, resources: Resources) -> list[date]:
@@ -203,12 +226,16 @@ def _refresh_fundamentals(
 
 
 def _expected(resources: Resources) -> tuple[str, ...] | None:
-    """Return the universe: the current slots' members, and who traded in the last sessions."""
+    """Return the universe: the current slots' members, and who traded in the last sessions.
+
+    Members whose delisting was told are not asked for, unless they trade.
+    """
     if resources.settings.data.provider == "simulated":
         return None
     slots = latest_slots(resources.data)
-    members = () if slots is None else slots.active
-    return tuple(sorted({*members, *recent_symbols(resources.lake)})) or None
+    members = set() if slots is None else set(slots.active)
+    gone = told_delisted(resources.lake, today(resources.settings.schedule.timezone))
+    return tuple(sorted({*(members - gone), *recent_symbols(resources.lake)})) or None
 
 
 def _keys(resources: Resources) -> KeyResolver:

@@ -1,5 +1,6 @@
 """Sessions from a provider, through pipeline and repairs, into the lake: the one way there is."""
 
+from trading.data.intake.absent import Absent, absent, told_delisted
 from trading.data.intake.chain import BLOCK_SESSIONS, answers_by_symbol, block_sessions
 from trading.data.intake.fundamentals import Refreshed, refresh_fundamentals
 from trading.data.intake.inspection import (
@@ -21,6 +22,7 @@ from trading.data.intake.todo import ToDo, sessions_to_do
 
 __all__ = [
     "BLOCK_SESSIONS",
+    "Absent",
     "Intake",
     "IntakeProgress",
     "IntakeResult",
@@ -29,6 +31,7 @@ __all__ = [
     "SessionRecord",
     "SessionStatus",
     "ToDo",
+    "absent",
     "answers_by_symbol",
     "block_sessions",
     "inspect_sessions",
@@ -41,4 +44,5 @@ __all__ = [
     "refresh_fundamentals",
     "session_page",
     "sessions_to_do",
+    "told_delisted",
 ]

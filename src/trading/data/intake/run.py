@@ -34,6 +34,7 @@ from trading.data.intake.todo import ToDo
 from trading.data.lake import Lake
 from trading.data.providers.base import DataProvider, FetchResult, MissingBars
 from trading.data.providers.clock import Clock
+from trading.data.providers.fallback import missing_alert
 from trading.data.providers.vendor import NetworkProvider
 from trading.data.providers.vendor_bars import finished_sessions
 from trading.data.quality import QualityVerdict
@@ -219,6 +220,9 @@ class IntakeRun:
                 chain.stopped = str(error)
             self._nothing(block, str(error), may_pass=chain.stopped is None)
             return False
+        # Gaps are told by session and symbol: who is gone for good is not told every day.
+        named = missing_alert(answer.missing) if answer.missing else None
+        answer = replace(answer, alerts=tuple(a for a in answer.alerts if a != named))
         answer = without_other_names(answer, self._followed.symbols, block.sessions)
         wanted = _wanted(answer, block)
         doubts: tuple[str, ...] = ()

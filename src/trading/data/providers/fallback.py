@@ -180,7 +180,13 @@ class FallbackProvider:
         try:
             result = await provider.fetch(symbols, first, last)
         except DataError as error:
-            run.failures[provider.name] = error
+            answered = board is not None and provider.name in board.sources
+            if answered and isinstance(error, ProviderRefused):
+                # It told of the others and has nothing of these: that is their gap, no failure.
+                for symbol in symbols or ():
+                    run.reasons.setdefault(symbol, {})[provider.name] = str(error)
+            else:
+                run.failures[provider.name] = error
             return False
         run.noted(provider.name, result)
         if board is None:
@@ -287,12 +293,7 @@ class FallbackProvider:
             if source != self.name and (given := int(board.of_source(source).sum())):
                 alerts.append(f"{given:,} of {total:,} bars came from the backup {source}")
         if result.missing:
-            sessions = sum(gap.sessions for gap in result.missing)
-            names = sorted({gap.symbol for gap in result.missing})
-            shown = ", ".join(names[:10]) + (f" and {len(names) - 10:,} more" * (len(names) > 10))
-            alerts.append(
-                f"{sessions:,} bars of {len(names):,} symbols are missing or incomplete: {shown}"
-            )
+            alerts.append(missing_alert(result.missing))
         if result.disagreements:
             apart = result.disagreements[0]
             alerts.append(
@@ -309,6 +310,14 @@ class FallbackProvider:
         kind = type(stopped[0]) if stopped else ProviderRefused
         text = f"no provider has any bar from {start} to {end}: {told}"
         return kind(text) if issubclass(kind, ProviderError) else ProviderRefused(text)
+
+
+def missing_alert(missing: Sequence[MissingBars]) -> str:
+    """Return what is missing in one sentence."""
+    sessions = sum(gap.sessions for gap in missing)
+    names = sorted({gap.symbol for gap in missing})
+    shown = ", ".join(names[:10]) + (f" and {len(names) - 10:,} more" * (len(names) > 10))
+    return f"{sessions:,} bars of {len(names):,} symbols are missing or incomplete: {shown}"
 
 
 def _beside(provenance: pd.DataFrame, bars: pd.DataFrame) -> pd.DataFrame:
