@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import dynamodb, s3, secretsmanager, sns
 
-from stacks.functions_catalogue import (
+from stacks.functions_catalogue import camel_case
+from stacks.grants import (
     Grant,
     Items,
     Objects,
@@ -16,7 +17,6 @@ from stacks.functions_catalogue import (
     RotateKeys,
     SendMail,
     StartMonth,
-    camel_case,
 )
 from stacks.policies import Statement
 

@@ -181,7 +181,10 @@ def _answers(watched: Watched) -> list[AlarmSpec]:
         balancer, group = watched.door
         door = {"LoadBalancer": balancer}
         asked["visits"] = Metric("AWS/ApplicationELB", "RequestCount", door)
-        failed["refused"] = Metric("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", door)
+        # Not its 503, which is what a visitor outside the hours gets.
+        for code in ("502", "504"):
+            name = f"HTTPCode_ELB_{code}_Count"
+            failed[f"refused_{code}"] = Metric("AWS/ApplicationELB", name, door)
         failed["broken"] = Metric("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", door)
         healthy = Metric(
             "AWS/ApplicationELB", "HealthyHostCount", {**door, "TargetGroup": group}, "Maximum"

@@ -8,7 +8,7 @@ from pulumi_aws import cloudwatch, lambda_, sesv2
 
 from stacks.deployment import Deployment
 
-EVENTS = ("SEND", "DELIVERY", "BOUNCE", "COMPLAINT")
+EVENTS = ("SEND", "DELIVERY", "BOUNCE", "COMPLAINT", "REJECT", "DELIVERY_DELAY")
 RETRY_SECONDS = 3600
 
 
