@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import gate, overfitting
+from benchmarks.gate_conditions import CONDITIONS
 from benchmarks.gate_market import FEATURES, REGIMES, MarketPlan, simulate, study_settings
 from benchmarks.gate_study import Study, judge
 from trading.evaluation.information import information_coefficient, realised_returns
@@ -23,6 +24,27 @@ def test_a_market_is_determined_by_its_plan():
     assert np.isfinite(one.score[:, [bool(s) for s in one.dataset.symbols]]).all()
     nothing = simulate(MarketPlan(3, **SMALL), settings)
     assert not np.nan_to_num(nothing.score).any()
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_a_market_of_every_condition_has_sane_bars(name):
+    settings = study_settings(30, slot_steps=1000)
+    plan = MarketPlan(5, names=30, months=4, premia=True, conditions=name)
+    dataset = simulate(plan, settings).dataset
+    assert np.isfinite(dataset.features).all()
+    assert dataset.eligible[-1].sum() >= 20
+    daily = dataset.returns[:, dataset.eligible[-1]]
+    assert 0.002 < np.nanstd(daily) < 0.2
+    again = simulate(plan, settings).dataset
+    assert again.content_hash == dataset.content_hash
+    if name != "plain" and not {"names", "months"} & set(changes(name)):
+        plain = simulate(MarketPlan(5, names=30, months=4, premia=True), settings).dataset
+        assert plain.content_hash != dataset.content_hash
+
+
+def changes(name):
+    usual = vars(CONDITIONS["plain"])
+    return [field for field, value in vars(CONDITIONS[name]).items() if value != usual[field]]
 
 
 @pytest.mark.slow

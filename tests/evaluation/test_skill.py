@@ -70,6 +70,28 @@ def test_a_premium_for_illiquidity_is_no_skill(market):
         assert found.p_value > 0.05
 
 
+def test_who_knows_the_noise_of_volume_has_no_foresight_of_the_premium(market):
+    dataset, illiquidity = paid(market(names=200, phases=1, seed=3), 0.15)
+    noise = 0.7 * np.random.default_rng(5).standard_normal(illiquidity.shape)
+    features = dataset.features.copy()
+    shown = np.argsort(np.argsort(illiquidity + noise, axis=1), axis=1)
+    features[:, :, ILLIQUIDITY] = shown / (shown.shape[1] - 1) * 2 - 1
+    volume = (dataset.dollar_volume * np.exp(-noise)).astype(np.float32)
+    noisy = replace(dataset, features=features, dollar_volume=volume)
+    indices = last_months(noisy)
+    # Of two names that seem as illiquid, the one with the smaller noise is the more illiquid.
+    found = neutral_skill(-noise[indices], monthly_outcomes(noisy, indices))
+    assert found is not None
+    assert found.p_value > 0.05
+
+
+def test_a_year_of_equal_months_says_no_more_than_the_last(market):
+    dataset, _ = paid(market(names=60, phases=1, seed=3), 0.0)
+    table = characteristics(dataset, last_months(dataset)[0]).table
+    np.testing.assert_allclose(table[:, 5], table[:, 2], atol=1e-12)
+    np.testing.assert_allclose(table[:, 9], table[:, 6], atol=1e-12)
+
+
 def test_a_premium_for_beta_is_no_skill(market):
     names = 200
     betas = np.random.default_rng(8).normal(1.0, 0.5, names)
