@@ -13,7 +13,7 @@ from stackcheck.errors import StackCheckError
 
 ROOT = Path(__file__).parents[1]
 STACKS = ("dev", "staging", "prod")
-SECONDS = 120
+SECONDS = 240
 
 
 @dataclass(frozen=True)
