@@ -54,7 +54,7 @@ def test_the_first_trial_is_the_default(found):
     result, _, _ = found
     assert result.trials.records[0].parameters == {}
     assert result.trials.records[1].parameters.keys() == {
-        "ent_coef", "gamma", "gates", "learning_rate", "weight_decay",
+        "ent_coef", "gamma", "gates", "learning_rate", "pull",
     }  # fmt: skip
 
 

@@ -15,6 +15,9 @@ from trading.errors import ConfigurationError
 
 Values = dict[str, Any]
 
+PULLED_DECISIONS = 84_000
+LEAST_PULL_SHARE = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class Hyperparameters(ABC):
@@ -30,7 +33,10 @@ class Hyperparameters(ABC):
     step_share : multiple of `training.slot_steps` that it takes: with it the three cost about the
         same time, since their updates do not
     gates : gated units of the policy network (`gates.Gates`)
-    weight_decay : decoupled decay of the policy network, times the learning rate a gradient step
+    pull : of the policy network back to the weights that it started from, times the learning rate
+        a gradient step (`optimizer.AnchoredAdam`); less where there is more to learn from
+        (`pull_share`)
+    credit_start : start the gates of a cold training from the credit (`credit_start.credit_gates`)
     """
 
     learning_rate: float
@@ -39,7 +45,8 @@ class Hyperparameters(ABC):
     horizon: int
     step_share: float
     gates: int
-    weight_decay: float
+    pull: float
+    credit_start: bool
 
     def total_steps(self, slot_steps: int, slots: int) -> int:
         """Return the slot decisions of a training with `slots` slots.
@@ -52,7 +59,7 @@ class Hyperparameters(ABC):
     def model_kwargs(self, slots: int) -> Values:
         """Return the arguments of the algorithm's constructor for `slots` slots side by side."""
         values = asdict(self)
-        for name in ("slots", "horizon", "step_share", "gates", "weight_decay"):
+        for name in ("slots", "horizon", "step_share", "gates", "pull", "credit_start"):
             del values[name]
         rate = self.learning_rate
         values |= {"learning_rate": lambda remaining: rate * remaining, "device": "cpu"}
@@ -83,7 +90,8 @@ class PPOParameters(Hyperparameters):
     horizon: int = 12
     step_share: float = 1.0
     gates: int = 16
-    weight_decay: float = 1.0
+    pull: float = 1.0
+    credit_start: bool = True
     n_steps: int = 16
     minibatches: int = 2
     n_epochs: int = 2
@@ -115,7 +123,8 @@ class A2CParameters(Hyperparameters):
     horizon: int = 12
     step_share: float = 2.0
     gates: int = 16
-    weight_decay: float = 1.0
+    pull: float = 1.0
+    credit_start: bool = True
     n_steps: int = 4
     gae_lambda: float = 0.9
     ent_coef: float = 0.0
@@ -139,6 +148,7 @@ class SACParameters(Hyperparameters):
     gradient_steps : gradient steps at each of these
     tau : share of the critics that their targets take over at each gradient step
     ent_coef : temperature, the weight of the entropy bonus
+    critic_pull : as `pull`, of the critic
     """
 
     learning_rate: float = 1.2e-2
@@ -147,7 +157,8 @@ class SACParameters(Hyperparameters):
     horizon: int = 12
     step_share: float = 0.5
     gates: int = 16
-    weight_decay: float = 0.3
+    pull: float = 3.0
+    credit_start: bool = True
     buffer_size: int = 524_288
     warm_up: int = 32
     batch_size: int = 2048
@@ -155,8 +166,10 @@ class SACParameters(Hyperparameters):
     gradient_steps: int = 1
     tau: float = 0.02
     ent_coef: float = 0.02
+    critic_pull: float = 3.0
 
     def _sized(self, values: Values, slots: int) -> Values:
+        del values["critic_pull"]
         return values | {"learning_starts": values.pop("warm_up") * slots}
 
 
@@ -165,8 +178,16 @@ HYPERPARAMETERS: dict[Algorithm, Hyperparameters] = {
     "a2c": A2CParameters(),
     "sac": SACParameters(),
 }
-CRITIC_HIDDEN = (64, 64)
-"""Widths of SAC's critic (`critic.SlotCritic`); it is thrown away after training."""
+
+
+def pull_share(slot_decisions: int) -> float:
+    """Return the share of the pull that a training on so many slot decisions is under.
+
+    What the weights start from is a prior. The same noise comes back as often as a decision is
+    sampled again, so a prior counts for less where more decisions differ; down to a fifth, since
+    the outcomes of a month are not independent.
+    """
+    return max(min(PULLED_DECISIONS / max(slot_decisions, 1), 1.0), LEAST_PULL_SHARE)
 
 
 def parameters_of(algorithm: Algorithm, training: TrainingSettings) -> Hyperparameters:
@@ -188,8 +209,8 @@ def parameters_of(algorithm: Algorithm, training: TrainingSettings) -> Hyperpara
 
 
 def network_widths(algorithm: Algorithm) -> dict[str, list[int]]:
-    """Return Stable-Baselines3's `net_arch` behind the slot network: linear heads, SAC's critic."""
-    return {"pi": [], "qf": list(CRITIC_HIDDEN)} if algorithm == "sac" else {"pi": [], "vf": []}
+    """Return Stable-Baselines3's `net_arch` behind the slot network: linear heads for all."""
+    return {"pi": [], "qf": []} if algorithm == "sac" else {"pi": [], "vf": []}
 
 
 def _like(default: Any, name: str, value: float) -> Any:

@@ -11,9 +11,13 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 
 from trading.agents.gates import Gates
+from trading.agents.optimizer import AnchoredAdam
 from trading.agents.policy import CONTEXT_SCALE, HELD_SCALE, Float32Array, SlotPolicy
+from trading.agents.slot_env import ACTION_BOUND
 from trading.errors import ModelError
 from trading.features.dataset import Dataset
+
+SMALL_HEAD = 0.1
 
 
 class SlotNetwork(BaseFeaturesExtractor):
@@ -23,10 +27,9 @@ class SlotNetwork(BaseFeaturesExtractor):
     place: no copy, and no part of the model's state. What comes out is `(n, width + K)`: the last
     rectified layer, and the K gated units `(x @ loadings) * tanh(c @ directions + offsets)`.
 
-    Every input has a relevance that multiplies it in the layers and in the gates. Under weight
-    decay the product is a group penalty, which lets go of inputs that explain little (sparse
-    Bayesian learning, Tipping, 2001; as a factorisation, Hoff, 2017). It is folded into the weights
-    when these are exported.
+    Every input has a relevance that multiplies it in the layers and in the gates: what is known of
+    one weight of an input is known of all of them. It is folded into the weights when these are
+    exported.
 
     Parameters
     ----------
@@ -129,6 +132,33 @@ def load_weights(model: BaseAlgorithm, policy: SlotPolicy) -> None:
         head.bias.copy_(torch.from_numpy(policy.biases[-1].copy()))
 
 
+def open_gates(model: BaseAlgorithm, gates: Gates) -> None:
+    """Start a new model's first gates from `gates`, whose score is a conviction in -1..1.
+
+    SAC's critic looks through the same gates. The rest of SAC's head is scaled down, as PPO's and
+    A2C's is by Stable-Baselines3: what was drawn at random must not order slots.
+    """
+    network, head = policy_network(model), _head(model)
+    networks, unit = [network], ACTION_BOUND
+    policy: Any = model.policy
+    with torch.no_grad():
+        if hasattr(policy, "critic"):
+            critics = (policy.critic, policy.critic_target)
+            networks += [critic.features_extractor for critic in critics]
+            unit = 1.0
+            head.weight.mul_(SMALL_HEAD)
+        count = min(len(gates.output), network.loadings.out_features)
+        # The weight of a gate is shared out evenly between its loadings and the head.
+        shared = np.sqrt(unit * gates.output[:count]).astype(np.float32)
+        head.weight[0, network.width : network.width + count] = torch.from_numpy(shared)
+        for opened in networks:
+            loadings = gates.loadings[:, :count] * shared
+            opened.loadings.weight[:count] = torch.from_numpy(loadings.T.copy())
+            directions = gates.directions[:, :count]
+            opened.directions.weight[:count] = torch.from_numpy(directions.T.copy())
+            opened.directions.bias[:count] = torch.from_numpy(gates.offsets[:count].copy())
+
+
 def shape_of(policy: SlotPolicy) -> tuple[tuple[int, ...], int]:
     """Return the widths of a policy's hidden layers and how many gates it has."""
     return policy.hidden, len(policy.gates.output) if policy.gates else 0
@@ -142,30 +172,30 @@ def policy_network(model: BaseAlgorithm) -> SlotNetwork:
     return network
 
 
-def decay_weights(model: BaseAlgorithm, weight_decay: float) -> None:
-    """Give the actor's network, and nothing else, decoupled weight decay (Loshchilov, 2019).
+def anchor_weights(model: BaseAlgorithm, pull: float, critic_pull: float) -> None:
+    """Pull the actor's network, and SAC's critic, to their present weights as they learn.
 
-    The exploration's width and the critic are left alone: their sizes are no complexity.
+    The exploration's width and the value head are left alone: their sizes are no complexity.
     """
     policy: Any = model.policy
     owner = policy.actor if hasattr(policy, "actor") else policy
-    decayed = [*policy_network(model).parameters(), _head(model).weight]
-    chosen = {id(parameter) for parameter in decayed}
+    anchored = [*policy_network(model).parameters(), _head(model).weight]
+    chosen = {id(parameter) for parameter in anchored}
     rest = [parameter for parameter in owner.parameters() if id(parameter) not in chosen]
-    _decay(owner, decayed, rest, weight_decay)
+    _anchor(owner, anchored, rest, pull)
     if hasattr(policy, "critic"):
-        _decay(policy.critic, list(policy.critic.parameters()), [], weight_decay)
+        _anchor(policy.critic, list(policy.critic.parameters()), [], critic_pull)
 
 
-def _decay(
-    owner: Any, decayed: list[torch.Tensor], rest: list[torch.Tensor], weight_decay: float
+def _anchor(
+    owner: Any, anchored: list[torch.Tensor], rest: list[torch.Tensor], pull: float
 ) -> None:
     rate, epsilon = (owner.optimizer.defaults[name] for name in ("lr", "eps"))
     groups: list[dict[str, Any]] = [
-        {"params": decayed, "weight_decay": weight_decay},
-        {"params": rest},
+        {"params": anchored, "pull": pull},
+        {"params": rest, "pull": 0.0},
     ]
-    owner.optimizer = torch.optim.AdamW(groups, lr=rate, eps=epsilon, weight_decay=0.0)
+    owner.optimizer = AnchoredAdam(groups, lr=rate, eps=epsilon)
 
 
 def _head(model: BaseAlgorithm) -> nn.Linear:

@@ -55,6 +55,10 @@ class SlotVecEnv(VecEnv):
     horizon : decisions of an episode at most
     on_step : called after every step with the mean reward of the slots and the hybrid reward
 
+    Attributes
+    ----------
+    slot_decisions : different ones that there are to learn from
+
     Notes
     -----
     An episode starts in cash at a random decision. Slots that stop being eligible within it are
@@ -78,7 +82,9 @@ class SlotVecEnv(VecEnv):
         self._dataset = dataset
         self._starts = [(chain, k) for chain in chains for k in range(len(chain))]
         decisions = [outcome.decision for chain in chains for outcome in chain]
-        most = int(dataset.eligible[decisions].sum(axis=1).max())
+        eligible = dataset.eligible[decisions].sum(axis=1)
+        self.slot_decisions = int(eligible.sum())
+        most = int(eligible.max())
         self._rewards = settings.reward
         self._costs = CostModel.from_settings(settings.costs)
         self._horizon = horizon

@@ -10,11 +10,25 @@ import numpy.typing as npt
 import torch
 from stable_baselines3.common.logger import Logger
 
-from trading.agents.algorithms import Hyperparameters, network_widths, parameters_of
+from trading.agents.algorithms import (
+    Hyperparameters,
+    SACParameters,
+    network_widths,
+    parameters_of,
+    pull_share,
+)
+from trading.agents.credit_start import credit_gates
 from trading.agents.critic import SlotSACPolicy
 from trading.agents.episodes import episodes, last_row
 from trading.agents.finrl_bridge import load_drl_agent
-from trading.agents.network import SlotNetwork, decay_weights, export_policy, load_weights
+from trading.agents.gates import Gates
+from trading.agents.network import (
+    SlotNetwork,
+    anchor_weights,
+    export_policy,
+    load_weights,
+    open_gates,
+)
 from trading.agents.policy import SlotPolicy
 from trading.agents.slot_env import SlotVecEnv
 from trading.config import Algorithm, Settings
@@ -159,7 +173,10 @@ def train_policy(
     total = parameters.total_steps(settings.training.slot_steps, environment.num_envs)
     log.slots, log.total = environment.num_envs, total
     with _one_thread():
-        policy = _fit(environment, dataset, algorithm, parameters, total, seed, settings, start)
+        first: SlotPolicy | Gates | None = start.policy if start else None
+        if start is None and parameters.credit_start:
+            first = credit_gates(dataset, chains, settings)
+        policy = _fit(environment, dataset, algorithm, parameters, total, seed, settings, first)
     log.write()
     through = dataset.sessions[last_row(chains)].astype("datetime64[D]").item()
     return TrainedPolicy(policy, tuple(log.rows), through)
@@ -173,7 +190,7 @@ def _fit(
     total: int,
     seed: int,
     settings: Settings,
-    start: WarmStart | None,
+    first: SlotPolicy | Gates | None,
 ) -> SlotPolicy:
     agent = load_drl_agent()
     with contextlib.redirect_stdout(io.StringIO()):
@@ -196,9 +213,13 @@ def _fit(
             verbose=0,
             seed=seed,
         )
-        if start is not None:
-            load_weights(model, start.policy)
-        decay_weights(model, parameters.weight_decay)
+        if isinstance(first, SlotPolicy):
+            load_weights(model, first)
+        elif first is not None:
+            open_gates(model, first)
+        critic_pull = parameters.critic_pull if isinstance(parameters, SACParameters) else 0.0
+        share = pull_share(environment.slot_decisions)
+        anchor_weights(model, parameters.pull * share, critic_pull * share)
         # Without one, Stable-Baselines3 makes a folder for its log at each call of `learn`.
         model.set_logger(Logger(folder=None, output_formats=[]))
         agent.train_model(model, algorithm, total_timesteps=total)

@@ -37,9 +37,9 @@ JOURNAL = "studies.log"
 JUDGED_SHARE = 1.0 / 3.0
 MIN_JUDGED_MONTHS = 6
 LEAST_GATES, MOST_GATES = 4, 32
-TUNED = ("gamma", "gates", "learning_rate", "weight_decay", "ent_coef")
+TUNED = ("gamma", "gates", "learning_rate", "pull", "ent_coef")
 SPREAD = 4.0
-"""Learning rate and weight decay are looked for up to so many times above and below the default."""
+"""Learning rate and pull are looked for up to so many times above and below the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def _suggest(trial: optuna.Trial, algorithm: Algorithm, settings: Settings) -> d
         "gamma": trial.suggest_float("gamma", 0.0, 0.6),
         "gates": trial.suggest_int("gates", LEAST_GATES, MOST_GATES, log=True),
     }
-    for name in ("learning_rate", "weight_decay"):
+    for name in ("learning_rate", "pull"):
         centre = getattr(default, name) or 1.0
         suggested[name] = trial.suggest_float(name, centre / SPREAD, centre * SPREAD, log=True)
     most = 0.1 if algorithm == "sac" else 0.01
