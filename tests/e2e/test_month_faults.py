@@ -16,7 +16,8 @@ from faulty_month import NEVER_STARTED, RECIPIENTS, VARIANTS, FaultyMonth, fault
 from localcloud.faults import Fault, Kind
 
 LOGGER = logging.getLogger(__name__)
-pytestmark = pytest.mark.timeout(1800)
+# A failure stands: another try would draw other faults.
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.flaky(reruns=0)]
 ONCE_EACH = Counter(RECIPIENTS)
 RANDOM_RUNS, SOAK_SEEDS = 20, range(200)
 

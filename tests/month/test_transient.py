@@ -14,8 +14,9 @@ from trading.errors import ConflictError, StoreError
 from trading.month.transient import may_pass
 
 
-def refusal(code: str, status: int = 400) -> ClientError:
-    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+def refusal(code: str, status: int = 400, message: str = "") -> ClientError:
+    error = {"Code": code, "Message": message}
+    answer = {"Error": error, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(answer, "Call")  # type: ignore[arg-type]
 
 
@@ -43,6 +44,7 @@ def caused_by(cause: BaseException) -> Exception:
         refusal("ThrottlingException"),
         refusal("RequestTimeTooSkewed", 403),
         refusal("anything", 500),
+        refusal("InvalidSignatureException", 403, "Signature expired: 20250203T070000Z is ..."),
         ReadTimeoutError(endpoint_url="https://s3"),
         ConnectTimeoutError(endpoint_url="https://s3"),
         EndpointConnectionError(endpoint_url="https://s3"),
@@ -59,6 +61,7 @@ def test_what_may_pass(error: Exception) -> None:
     [
         refusal("AccessDenied", 403),
         refusal("ValidationException"),
+        refusal("InvalidSignatureException", 403, "The request signature does not match"),
         refusal("ResourceNotFoundException"),
         NoCredentialsError(),
         ParamValidationError(report="wrong"),

@@ -23,6 +23,7 @@ PASSING = frozenset(
         "LimitExceededException",
         "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
+        "RequestExpired",
         "RequestLimitExceeded",
         "RequestThrottled",
         "RequestThrottledException",
@@ -40,6 +41,8 @@ PASSING = frozenset(
     }
 )
 """Error codes after which the same request may succeed, beside every status of 500 and more."""
+SKEWED = ("Signature expired", "Signature not yet current")
+"""How services without a code for it say that the caller's clock is off."""
 FOR_GOOD = (NoCredentialsError, ParamValidationError)
 
 
@@ -51,7 +54,10 @@ def may_pass(error: BaseException) -> bool:
 def _passes(error: BaseException) -> bool:
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return error.response.get("Error", {}).get("Code") in PASSING or status >= 500
+        told = error.response.get("Error", {})
+        if told.get("Code") == "InvalidSignatureException":
+            return str(told.get("Message", "")).startswith(SKEWED)
+        return told.get("Code") in PASSING or status >= 500
     if isinstance(error, BotoCoreError):
         return isinstance(error, HTTPClientError) or not isinstance(error, FOR_GOOD)
     return False
