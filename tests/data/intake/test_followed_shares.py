@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from intake_examples import MORNING, Place
 
-from trading.data.actions.symbols import SymbolMap
+from trading.data.actions.symbols import Listing, SymbolMap
 from trading.data.intake import SessionStatus
 from trading.data.lake import Lake
 from trading.data.store.folder import FolderStore
@@ -170,6 +170,16 @@ def test_a_list_that_cannot_be_had_is_told_and_the_session_comes(folder: FolderS
     assert result.count(SessionStatus.COMPLETE) == 1
     assert "the tickers of 2024-06-28 could not be asked" in result.symbols[0]
     assert place.lake.symbols() == SymbolMap()
+
+
+def test_a_lake_that_was_told_later_keeps_what_it_has(folder: FolderStore) -> None:
+    place = place_of(folder, day=10**6)
+    held = SymbolMap((Listing("OLD", place.days[0], None, "share"),))
+    place.lake.ingest_symbols(held, told=date(2024, 7, 10))
+    result = place.run(place.days[-1:])
+    assert result.count(SessionStatus.COMPLETE) == 1
+    assert "tell changes with a later day" in result.symbols[0]
+    assert place.lake.symbols() == held
 
 
 def test_few_symbols_are_named_by_hand_and_no_list_is_asked(folder: FolderStore) -> None:

@@ -113,7 +113,11 @@ async def follow_shares(
                 "taken for another one until they are"
             )
     if followed.symbols != held:
-        lake.ingest_symbols(followed.symbols, told=through)
+        try:
+            lake.ingest_symbols(followed.symbols, told=through)
+        except DataError as error:
+            # The lake was told later than this clock says: what it has is newer.
+            return FollowedShares(held, (*told, str(error)))
     return replace(followed, told=tuple(told))
 
 
