@@ -12,7 +12,7 @@ from image_replay import Stage
 
 from localcloud.lambdas.runtime_api import RuntimeApi
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 # The client crashes on a deadline that 32 bits of seconds cannot hold.
 DEADLINE_MILLISECONDS = 2_000_000_000_000
 

@@ -22,7 +22,7 @@ from streamlit_app.health import healthy
 from streamlit_app.serve import write_certificate
 
 DOMAIN = "dashboard.trading.example"
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_it_serves_the_page_to_whoever_the_load_balancer_lets_in(served: Served) -> None:
     url = f"https://127.0.0.1:{served.port}/"
     with httpx.Client(verify=served.trusting(), headers={"Host": DOMAIN}) as client:
@@ -96,7 +96,7 @@ def test_it_serves_the_page_to_whoever_the_load_balancer_lets_in(served: Served)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_the_page_runs_with_what_the_image_holds(served: Served) -> None:
     """Without the names of its tables the page says which one is missing, and raises nothing."""
     program = (
@@ -120,14 +120,14 @@ def test_the_page_runs_with_what_the_image_holds(served: Served) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_its_health_check_fails_where_nothing_answers(served: Served) -> None:
     assert served.check() == 0
     assert served.check(free_port()) == 1
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_websockets_are_taken_from_the_domain_alone(served: Served) -> None:
     async def opened(origin: str) -> bool:
         try:

@@ -61,7 +61,7 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str,
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_every_handler_starts_and_answers(image: Stage, variables: Mapping[str, str]) -> None:
     answers = {name: ask(image, f"functions.{name}.handler", {}, variables) for name in FUNCTIONS}
     wrong = {
@@ -82,7 +82,7 @@ def test_every_handler_starts_and_answers(image: Stage, variables: Mapping[str, 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_handler_that_is_not_in_the_image_is_found_out(
     image: Stage, variables: Mapping[str, str]
 ) -> None:
@@ -91,7 +91,7 @@ def test_a_handler_that_is_not_in_the_image_is_found_out(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_nothing_comes_from_the_checkout_and_no_training_library_is_there(image: Stage) -> None:
     program = (
         "import sys, importlib.util as u, trading, functions, trading.strategy.registry\n"
