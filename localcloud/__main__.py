@@ -60,15 +60,7 @@ def _serve(options: argparse.Namespace) -> int:
 
         cloud = Cloud(home, port=options.port, stack=options.stack)
         context = cloud.context
-        outputs: dict[str, Any] = home.outputs()
-        if not options.no_deploy:
-            _say(event="phase", name="deploying")
-            from localcloud.deployment import deploy
-
-            deployment = deploy(context, options.config)
-            outputs = dict(deployment["outputs"])
-            home.keep_outputs(outputs)
-            _say(event="deployed", **{name: deployment[name] for name in DEPLOYED})
+        outputs = home.outputs() if options.no_deploy else _deploy(context, home, options.config)
         cloud.begin()
         keys = context.operator
         running = RunningCloud(os.getpid(), context.endpoint, context.region, keys, outputs)
@@ -98,6 +90,18 @@ def _serve(options: argparse.Namespace) -> int:
         if cloud is not None:
             cloud.stop()
     return 0
+
+
+def _deploy(context: Any, home: Any, config: str) -> dict[str, Any]:
+    """Bring the stack up to date, say what became of it, and return its outputs."""
+    from localcloud.deployment import deploy
+
+    _say(event="phase", name="deploying")
+    deployment = deploy(context, config)
+    outputs = dict(deployment["outputs"])
+    home.keep_outputs(outputs)
+    _say(event="deployed", **{name: deployment[name] for name in DEPLOYED})
+    return outputs
 
 
 def _change(options: argparse.Namespace) -> int:

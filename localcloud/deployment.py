@@ -12,7 +12,7 @@ from localcloud.context import CloudContext
 from localcloud.errors import CloudError
 from localcloud.home import RunningCloud
 
-TIMEOUT_SECONDS = 180
+TIMEOUT_SECONDS = 330
 STATE = "deployment.json"
 
 

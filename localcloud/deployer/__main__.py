@@ -32,7 +32,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--stack", default="dev", help="Pulumi.<stack>.yaml is its configuration")
     parser.add_argument("--config", default="{}", help="JSON object that wins over the file")
     parser.add_argument("--program", default=ROOT, type=Path, help="folder of the Pulumi program")
-    parser.add_argument("--timeout", default=120.0, type=float, help="seconds")
+    parser.add_argument("--timeout", default=300.0, type=float, help="seconds")
     return parser.parse_args(arguments)
 
 

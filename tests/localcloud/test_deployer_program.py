@@ -59,7 +59,7 @@ def run(url: str, state: Path, command: str, *options: str) -> tuple[int, dict[s
         [sys.executable, "-m", "localcloud.deployer", command, *arguments],
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=360,
         env=dict(environment()),
         cwd=ROOT,
         check=False,
@@ -89,6 +89,7 @@ def program(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_the_program_comes_up_stays_and_goes(url: str, tmp_path: Path, program: Path) -> None:
     state, options = tmp_path / "state.json", ("--program", str(program))
     alerted = (*options, "--config", '{"alertEmail": "operator@trading.example"}')
