@@ -15,7 +15,7 @@ from stackcheck.errors import StackCheckError
 from stackcheck.recording import Recording
 from stackcheck.terraform import PROVIDER, configuration
 
-SECONDS = 300
+SECONDS = 600
 MIRRORS = (Path("/opt/tf-plugins"), Path("/usr/share/terraform/plugins"))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from stackcheck.errors import StackCheckError
 from stackcheck.recording import ROOT
 
-SECONDS = 300
+SECONDS = 600
 DOCUMENT = ROOT / "docs" / "security.md"
 ROW = re.compile(r"^\| (?P<rule>CKV2?_AWS_\d+) \| (?P<where>[^|]+) \| (?P<reason>[^|]+) \|$", re.M)
 

@@ -23,6 +23,7 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_every_failed_rule_has_a_reason(
     terraform: Terraform, recording: Recording, tmp_path: Path
 ) -> None:
@@ -38,6 +39,7 @@ def _excused(failed: list) -> set[tuple[str, str, str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_scan_sees_a_careless_program(
     terraform: Terraform, dev: Recording, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from stackcheck.errors import StackCheckError
 from stackcheck.plan import Terraform
 from stackcheck.recording import Recorded, Recording
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")

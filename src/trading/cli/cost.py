@@ -18,7 +18,7 @@ from trading.cost.usage import Usage
 from trading.errors import ConfigurationError
 
 PRODUCTION = "prod"
-SECONDS = 120
+SECONDS = 300
 GROWTH_LINES = 5
 
 
