@@ -7,7 +7,7 @@ import pytest
 from trading.errors import ConflictError, MonthError
 from trading.month import start
 from trading.month.ledger import RunRecord
-from trading.month.payloads import StartRequest
+from trading.month.payloads import ChampionRef, Overrides, StartRequest
 from trading.month.resources import Resources
 from trading.month.withdraw import withdraw_month
 
@@ -87,3 +87,16 @@ def test_a_withdrawn_month_starts_again_and_one_that_runs_has_nothing_to_withdra
     )
     with pytest.raises(ConflictError, match="nothing to withdraw"):
         withdraw_month("2019-12", "wrong bars", "operator", with_machine)
+
+
+def test_training_cannot_be_skipped_before_there_is_a_champion(with_machine: Resources) -> None:
+    request = StartRequest(as_of=AS_OF, overrides=Overrides(skip_training=True))
+    with pytest.raises(MonthError, match="no champion to score with"):
+        start.start_month(request, with_machine)
+    assert with_machine.ledger.run_of("2019-12") is None
+    earlier = ChampionRef(version="v", kind="baseline", prefix="p", month="2019-11")
+    with_machine.ledger.promote(earlier, "monthly-2019-11-r1")
+    assert start.start_month(request, with_machine).started
+    record = with_machine.ledger.run_of("2019-12")
+    assert record is not None
+    assert record.overrides.skip_training
