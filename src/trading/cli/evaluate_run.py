@@ -50,12 +50,12 @@ def run_evaluate(options: EvaluateOptions) -> int:
     _require_consistent(options)
     settings = load_settings(overrides=nested(read_assignments(options.sets, "--set")))
     place = _require_factor(options.factor)
+    champion = None if options.champion is None else _stored_scores(options.champion)
     dataset, source, simulated = evaluation_dataset(options, settings)
     benchmark = _benchmark(options.benchmark, dataset, settings)
     folds = make_folds(dataset, settings.training, min_months=settings.gate.min_months)
     candidate = _candidate(options, place, dataset, folds, settings)
     paths = _cross_validated(options, place, dataset, settings) if options.cross_validate else None
-    champion = None if options.champion is None else _stored_scores(options.champion)
     with console.status("judging"):
         validation = validate(
             dataset,
