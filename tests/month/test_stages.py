@@ -16,7 +16,7 @@ from month_tables import make_tables, resources_at
 from moto import mock_aws
 
 from trading.data.providers import open_provider
-from trading.errors import ConflictError, DataError
+from trading.errors import ConflictError, DataError, MonthError
 from trading.month import payloads as messages
 from trading.month.champion_record import champion_history
 from trading.month.deploy import deploy
@@ -456,3 +456,13 @@ def test_a_batch_scored_twice_gives_the_same_bytes(promoted: Quarter) -> None:
     shared = {name: state[name] for name in ("month", "context", "champion", "prepared")}
     again = runner.call(score_batch, messages.ScoreRequest, batch=2, **shared)
     assert again == state["scored"][2]
+
+
+def test_a_name_to_exclude_that_is_no_member_is_refused(promoted: Quarter) -> None:
+    runner, state = promoted.runner, promoted.states[0]
+    resolved = state["resolved"]
+    held = runner.dataset(state)
+    member = held.symbols[int(np.flatnonzero(held.active)[0])]
+    misspelt = state["month"] | {"exclude": [member, "MISSPELT"]}
+    with pytest.raises(MonthError, match=r"^MISSPELT cannot be excluded"):
+        runner.call(prepare, messages.PrepareRequest, month=misspelt, resolved=resolved)

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import json
 import re
 import warnings
 
@@ -48,6 +49,8 @@ def test_schedules_are_those_of_the_configuration(dev: Recording) -> None:
     schedules = {one.name: one.inputs for one in dev.of("aws:scheduler/schedule:Schedule")}
     assert schedules["start-month"]["scheduleExpression"] == "cron(0 7 1-5 * ? *)"
     assert schedules["start-month"]["scheduleExpressionTimezone"] == "America/New_York"
+    asked = json.loads(schedules["start-month"]["target"]["input"])
+    assert asked == {"correlation_id": "schedule-<aws.scheduler.scheduled-time>"}
     assert schedules["fetch-daily"]["scheduleExpression"] == "cron(0 6 ? * TUE-SAT *)"
     assert schedules["fetch-daily"]["scheduleExpressionTimezone"] == "UTC"
     assert all(one["target"]["deadLetterConfig"]["arn"] for one in schedules.values())
