@@ -74,6 +74,8 @@ def run_train(options: TrainOptions, sets: Sequence[str]) -> int:
     if options.remote:
         trained = _on_sagemaker(dataset, plans, settings, trials)
     else:
+        if options.tune:
+            publish_to_deployment(trials, settings)
         trained = _on_cores(options, dataset, plans)
     trained.artifact.save(options.out / MODEL)
     _report(options, trained, dataset, trials, time.monotonic() - began)
@@ -146,6 +148,18 @@ def _on_cores(options: TrainOptions, dataset: Dataset, plans: Sequence[JobPlan])
             progress=tell,
         )
     return _Trained(artifact)
+
+
+def publish_to_deployment(trials: TrialCount, settings: Settings) -> bool:
+    """Publish trials that were made here where there is a deployment; tell whether there is.
+
+    Its gates count every recipe that was tried, wherever it was.
+    """
+    if not (os.environ.get("TRADING_LEDGER_TABLE") or Home.from_environment().current()):
+        return False
+    with _deployed(settings) as resources:
+        publish_trials(trials, resources)
+    return True
 
 
 def _on_sagemaker(
