@@ -31,6 +31,7 @@ TOLD: dict[str, Any] = {
                 {"path": "timeout", "old": 60, "new": 90},
                 {"path": "environment.variables.KEY", "old": "[secret]", "new": "[secret]"},
                 {"path": "description", "old": None, "new": "x" * 200},
+                {"path": "imageUri", "old": f"{'r' * 100}:one", "new": f"{'r' * 100}:two"},
             ],
         },
     ],
@@ -57,7 +58,8 @@ def test_a_preview_names_each_property_and_no_secret(
     assert "timeout: 60 → 90" in shown.output
     assert "KEY: [secret] → [secret]" in shown.output
     assert "description: none → " in shown.output
-    assert "x" * 60 not in shown.output
+    assert "x" * 61 not in shown.output
+    assert "imageUri: …rrrrrrrrrrr:one → …rrrrrrrrrrr:two" in shown.output
     assert "1 updated, 1 deleted; 5 stay as they are" in shown.output
     assert "1 not provisioned here: Nothing here costs money." in shown.output
     assert "aws:iam/role:Role" not in shown.output

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
 from typing import Annotated, Any
 
 import typer
@@ -27,6 +28,7 @@ Real = Annotated[bool, typer.Option("--real", help="The cloud of the real market
 # An unchanged resource is made again at each start of the cloud, which keeps it in memory.
 AS_BEFORE = frozenset({"restored", "unchanged"})
 WIDEST = 60
+BEFORE = 12
 
 
 @cloud_app.command("preview")
@@ -117,12 +119,21 @@ def _show(changes: Iterable[Mapping[str, Any]], told: Mapping[str, Any]) -> None
 
 
 def _property(each: Mapping[str, Any]) -> str:
-    old, new = (_short(each[side]) for side in ("old", "new"))
-    return escape(f"{each['path']}: {old} → {new}")
+    old, new = (_text(each[side]) for side in ("old", "new"))
+    pairs = zip(old, new, strict=False)
+    alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    alike = alike if max(len(old), len(new)) > WIDEST else 0
+    return escape(f"{each['path']}: {_from(alike, old)} → {_from(alike, new)}")
 
 
-def _short(value: Any) -> str:
+def _text(value: Any) -> str:
     if value is None:
         return "none"
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _from(alike: int, text: str) -> str:
+    """Return the part of a long text that begins a little before two texts differ."""
+    start = max(0, alike - BEFORE)
+    shown = text[start : start + WIDEST]
+    return ("…" if start else "") + shown + ("…" if len(text) > start + WIDEST else "")
