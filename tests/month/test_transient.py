@@ -41,6 +41,8 @@ def caused_by(cause: BaseException) -> Exception:
     [
         refusal("ProvisionedThroughputExceededException"),
         refusal("SlowDown", 503),
+        refusal("ConditionalRequestConflict", 409),
+        refusal("OperationAborted", 409),
         refusal("ThrottlingException"),
         refusal("RequestTimeTooSkewed", 403),
         refusal("anything", 500),

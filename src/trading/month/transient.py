@@ -17,10 +17,12 @@ from botocore.exceptions import (
 PASSING = frozenset(
     {
         "BandwidthLimitExceeded",
+        "ConditionalRequestConflict",
         "InternalError",
         "InternalFailure",
         "InternalServerError",
         "LimitExceededException",
+        "OperationAborted",
         "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
         "RequestExpired",
