@@ -135,11 +135,12 @@ class MonthRunner:
         """Let a month run again, as when a station is repeated; yield its `month` message."""
         done = self.resources.ledger.run_of(state["month"]["month"])
         assert done is not None
-        self.resources.ledger.update_run(done.model_copy(update={"status": "RUNNING"}))
+        running = done.model_copy(update={"status": "RUNNING"})
+        self.resources.ledger.update_run(done, running)
         try:
             yield state["month"] | {"run": done.run}
         finally:
-            self.resources.ledger.update_run(done)
+            self.resources.ledger.update_run(running, done)
 
     def call(
         self,

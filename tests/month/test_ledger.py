@@ -36,9 +36,19 @@ def test_a_run_is_claimed_once(ledger: Ledger) -> None:
 def test_an_old_run_cannot_close_a_newer_one(ledger: Ledger) -> None:
     ledger.claim_run(record(run=2))
     with pytest.raises(ConflictError, match="newer run"):
-        ledger.update_run(record(run=1, status="FAILED"))
-    ledger.update_run(record(run=2, status="SUCCEEDED"))
+        ledger.update_run(record(run=1), record(run=1, status="FAILED"))
+    ledger.update_run(record(run=2), record(run=2, status="SUCCEEDED"))
     assert ledger.run_of("2019-10") == record(run=2, status="SUCCEEDED")
+
+
+def test_a_run_that_has_ended_meanwhile_keeps_its_end(ledger: Ledger) -> None:
+    ledger.claim_run(record())
+    read = ledger.run_of("2019-10")
+    assert read is not None
+    ledger.update_run(read, record(status="FAILED"))
+    with pytest.raises(ConflictError, match="is not RUNNING any more"):
+        ledger.update_run(read, record(status="SUCCEEDED"))
+    assert ledger.run_of("2019-10") == record(status="FAILED")
 
 
 def test_runs_are_listed_by_month(ledger: Ledger) -> None:

@@ -215,7 +215,7 @@ def test_a_withdrawn_month_runs_again_with_other_settings(rejected: Rejected) ->
             "withdrawn by operator: too many names",
         )
         assert resources.signals.months() == ("2024-01", "2024-02")
-        resources.ledger.update_run(record.model_copy(update={"status": "SUCCEEDED"}))
+        resources.ledger.update_run(record, record.model_copy(update={"status": "SUCCEEDED"}))
     runner.run(DAYS[2], run=3)
     again = resources.signals.read_month("2024-03")
     assert again.performance.names == 7

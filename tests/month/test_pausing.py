@@ -3,12 +3,14 @@
 import json
 from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import boto3
 import pytest
 
+from trading.month.ledger import RunRecord
 from trading.month.pausing import pause_everything, resume_everything
-from trading.month.payloads import MonthRun, StartRequest
+from trading.month.payloads import ChampionRef, MonthRun, StartRequest
 from trading.month.resources import Resources
 from trading.month.standing import PausedError, StaleRunError, require_standing
 from trading.month.start import start_month
@@ -104,6 +106,26 @@ def test_with_stop_it_ends_at_once_and_the_ledger_says_so(deployed: Resources) -
     assert start_month(StartRequest(as_of=AS_OF), deployed).run == 2
 
 
+def test_a_month_that_succeeds_just_before_its_stop_stays_done(
+    deployed: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last station writes after the ledger was read for the stop; its champion stays too."""
+    start_month(StartRequest(as_of=AS_OF), deployed)
+    made = ChampionRef(version="v", kind="ensemble", prefix="p", month="2019-12")
+    deployed.ledger.promote(made, "monthly-2019-12-r1")
+
+    def ended(client: Any, record: RunRecord) -> bool:
+        deployed.ledger.update_run(record, record.model_copy(update={"status": "SUCCEEDED"}))
+        return False
+
+    monkeypatch.setattr("trading.month.pausing.is_running", ended)
+    pause_everything("operator", "strange prices", deployed, stop=True)
+    record, champion = deployed.ledger.run_of("2019-12"), deployed.ledger.champion()
+    assert record is not None
+    assert champion is not None
+    assert (record.status, champion.ref()) == ("SUCCEEDED", made)
+
+
 def test_where_nothing_is_deployed_the_switch_holds_all_the_same(
     make_resources: Callable[..., Resources],
 ) -> None:
@@ -124,7 +146,8 @@ def test_an_older_run_a_finished_one_and_an_unknown_one_write_nothing(deployed: 
     with pytest.raises(StaleRunError, match="latest run is 2"):
         require_standing(month_run(1), deployed)
     require_standing(month_run(2), deployed)
-    deployed.ledger.update_run(record.model_copy(update={"run": 2, "status": "FAILED"}))
+    second = record.model_copy(update={"run": 2})
+    deployed.ledger.update_run(second, second.model_copy(update={"status": "FAILED"}))
     with pytest.raises(StaleRunError, match="trading redrive 2019-12"):
         require_standing(month_run(2), deployed)
 

@@ -35,9 +35,9 @@ def alert(request: AlertRequest, resources: Resources) -> Finished:
     if record is not None and record.run == month.run and record.status == "RUNNING":
         try:
             failed = record.model_copy(update={"status": "FAILED", "reason": reason})
-            resources.ledger.update_run(failed)
+            resources.ledger.update_run(record, failed)
         except ConflictError:
-            reason += " (a newer run of the month has begun)"
+            reason += " (another process changed the month's entry meanwhile)"
     tell_operator(
         resources,
         f"CRITICAL: trading signals {month.month} failed",

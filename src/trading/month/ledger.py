@@ -109,14 +109,18 @@ class Ledger:
             f"run {record.run} of {record.month} was entered by another process",
         )
 
-    def update_run(self, record: RunRecord) -> None:
-        """Replace the entry of the same run; raises `ConflictError` if a newer run has entered."""
+    def update_run(self, before: RunRecord, after: RunRecord) -> None:
+        """Replace a run's entry as it was read.
+
+        Raises `ConflictError` if a newer run has entered or the run's status has changed since.
+        """
         self._put(
-            {"pk": f"month#{record.month}", "sk": "run", **_plain(record)},
-            "attribute_not_exists(pk) OR #run = :run",
-            {"#run": "run"},
-            {":run": record.run},
-            f"{record.month} has a newer run than {record.run}",
+            {"pk": f"month#{after.month}", "sk": "run", **_plain(after)},
+            "#run = :run AND #status = :status",
+            {"#run": "run", "#status": "status"},
+            {":run": before.run, ":status": before.status},
+            f"run {before.run} of {before.month} is not {before.status} any more, or has a newer"
+            " run: another process changed the entry meanwhile",
         )
 
     def champion(self) -> ChampionPointer | None:

@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from trading.errors import ConflictError
 from trading.month.failure import roll_back
 from trading.month.failure_requests import Failure, FailureRequest
 from trading.month.payloads import MonthRun
@@ -91,6 +92,11 @@ def _stop_all(by: str, reason: str, resources: Resources) -> Iterator[str]:
     for record in resources.ledger.runs():
         if record.status != "RUNNING" or is_running(client, record):
             continue
+        told = {"status": "FAILED", "reason": f"stopped by {by}: {reason}"}
+        try:
+            resources.ledger.update_run(record, record.model_copy(update=told))
+        except ConflictError:
+            continue  # it ended by itself meanwhile: its champion is its own
         failure = Failure(Error="Stopped", Cause=f"{by}: {reason}")
         month = MonthRun(
             month=record.month,
@@ -100,8 +106,6 @@ def _stop_all(by: str, reason: str, resources: Resources) -> Iterator[str]:
             correlation_id=record.correlation_id,
         )
         roll_back(FailureRequest(month=month, failure=failure), resources)
-        told = {"status": "FAILED", "reason": f"stopped by {by}: {reason}"}
-        resources.ledger.update_run(record.model_copy(update=told))
 
 
 def _running(client: Any, machine: str) -> list[str]:

@@ -73,7 +73,7 @@ def withdraw_month(
     taken_back = record.model_copy(
         update={"status": "WITHDRAWN", "reason": f"withdrawn by {by}: {reason}"}
     )
-    resources.ledger.update_run(taken_back)
+    resources.ledger.update_run(record, taken_back)
     resources.ledger.undo_promotion(month)
     settle(by, f"{month} was withdrawn: {reason}", resources, demoted="CANDIDATE")
     if mail_again:
