@@ -6,6 +6,7 @@ known, and not before. To undo one is to add a row that says so.
 """
 
 import io
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -42,10 +43,10 @@ class LateRepair:
     Attributes
     ----------
     known : the last session of the bars that prove it; readers of the morning after see it
-    symbol : whose bar, under the symbol of that day
+    symbol : whose bar, under the symbol that its share bore on `known`
     session : of the bar
     kind : the fault that was mended
-    scale, volume_scale : what prices, and the volume, are multiplied by
+    scale, volume_scale : what the prices, and the volume, of the stored bar are multiplied by
     evidence : why it is beyond doubt, in one sentence
     undone : takes the repair back, from `known` on
     """
@@ -63,6 +64,26 @@ class LateRepair:
     def key(self) -> Key:
         """What a later row about the same fault replaces: symbol, session, kind."""
         return self.symbol, self.session, self.kind
+
+
+def composed(row: LateRepair, before: LateRepair | None) -> LateRepair:
+    """Return a repair of a bar as it was served with `before`, as one of the bar as it is stored.
+
+    It takes the place of `before`, and counts no sooner than that did. Where the two cancel out,
+    the stored bar was right: it is multiplied by 1.
+    """
+    if before is None:
+        return row
+    return replace(
+        row,
+        known=max(row.known, before.known),
+        scale=_product(row.scale, before.scale),
+        volume_scale=_product(row.volume_scale, before.volume_scale),
+    )
+
+
+def _product(one: float, other: float) -> float:
+    return 1.0 if math.isclose(one * other, 1.0) else one * other
 
 
 def in_force(rows: Iterable[LateRepair], before: date) -> tuple[LateRepair, ...]:
@@ -86,13 +107,17 @@ def add_repairs(
     added = []
     for row in new:
         known = latest.get(row.key)
-        if known is not None and known.scale == row.scale and known.undone >= row.undone:
+        if known is not None and _factors(known) == _factors(row) and known.undone >= row.undone:
             continue
         if known is None and row.undone:
             continue
         latest[row.key] = row
         added.append(row)
     return (*held, *added), len(added)
+
+
+def _factors(row: LateRepair) -> tuple[float, float]:
+    return row.scale, row.volume_scale
 
 
 def renamed_repairs(

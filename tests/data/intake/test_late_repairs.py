@@ -1,6 +1,7 @@
 """What later bars prove about stored ones: mended from then on, never before, and reversible."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from trading.data.intake import SessionStatus
 from trading.data.late_repairs import (
     LateRepair,
     add_repairs,
+    composed,
     decode_repairs,
     encode_repairs,
     in_force,
@@ -26,16 +28,16 @@ WRONG, ROW = "T0007", 8
 END = date(2024, 7, 1)
 
 
-def faulty(store: FolderStore) -> Place:
-    """Return a market in which one bar is told in pence; the vendor never mends it."""
+def faulty(store: FolderStore, rows: Sequence[int] = (ROW,)) -> Place:
+    """Return a market in which some bars are told in pence; the vendor never mends them."""
     place = Place(store, symbols=120)
     bars, n = place.services._bars, place.market._column[WRONG]
-    bad = place.days[ROW]
+    bad = {place.days[row] for row in rows}
 
     def told(column: int, rows: list[int], fault: str) -> list[tuple[date, dict[str, float]]]:
         return [
             (day, {k: v * (100.0 if k != "volume" else 1.0) for k, v in bar.items()})
-            if (column, day) == (n, bad)
+            if column == n and day in bad
             else (day, bar)
             for day, bar in bars(column, rows, fault)
         ]
@@ -106,6 +108,34 @@ def test_as_of_a_morning_before_the_proof_the_bar_is_what_it_was(
     with_it = place.lake.data_hash(after)
     place.lake.add_repairs([])
     assert with_it == place.lake.data_hash(after)
+
+
+def test_a_repair_of_mended_bars_counts_from_the_stored_ones(tmp_path: Path) -> None:
+    place = faulty(FolderStore(tmp_path / "lake"), rows=(6, 7, 8))
+    true = place.market.values["close"][:, place.market._column[WRONG]]
+    place.run(place.days[:6])
+    # The vendor tells pence for long enough that the pounds before look wrong.
+    place.run(place.days[6:9])
+    assert {r.scale for r in place.lake.repairs()} == {100.0}
+    served = closes(place, END)
+    assert [served[day] for day in place.days[:9]] == pytest.approx(100 * true[:9])
+    # The pounds come back: those that came in pounds are served as they are stored.
+    place.run(place.days[9:12])
+    assert [r.scale for r in place.lake.repairs()] == [1.0] * 6 + [0.01] * 3
+    served = closes(place, END)
+    assert [served[day] for day in place.days[:12]] == pytest.approx(true[:12])
+    before = closes(place, place.days[9])
+    assert [before[day] for day in place.days[:9]] == pytest.approx(100 * true[:9])
+
+
+def test_composed_repairs_multiply_and_count_no_sooner() -> None:
+    later = replace(ROWS, known=date(2024, 6, 25), volume_scale=2.0)
+    both = composed(replace(ROWS, scale=1 / 49, volume_scale=0.5), replace(later, scale=49.0))
+    assert (both.known, both.scale, both.volume_scale) == (later.known, 1.0, 1.0)
+    assert composed(ROWS, later).scale == pytest.approx(1e-4)
+    assert composed(ROWS, None) is ROWS
+    # Another volume is another repair, though the prices are the same.
+    assert add_repairs((ROWS,), [later])[1] == 1
 
 
 def test_a_repair_is_shown_and_taken_back_for_good(

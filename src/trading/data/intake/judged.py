@@ -1,6 +1,6 @@
 """From a provider's answer to sessions that can be stored: pipeline, repairs, verdict."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ import pandas as pd
 
 from trading.config import Settings
 from trading.data.lake import Lake
-from trading.data.late_repairs import LateRepair
+from trading.data.late_repairs import LateRepair, composed
 from trading.data.pipeline import CleanData, DataPipeline, RawData
 from trading.data.providers.base import FetchResult, MissingBars
 from trading.data.quality import QualityReport, QualityVerdict, Severity, check_session
@@ -90,7 +90,7 @@ def judge_sessions(
     clean = None
     if not simulated:
         clean = _process(result, context, settings, today)
-        older = _older(clean, first, last, lake.undone_repairs())
+        older = _older(clean, first, last, lake, through)
         result = _taken(result, clean)
     days = [stamp.date() for stamp in sorted(result.bars["date"].unique())]
     whole = pd.concat([context, result.bars], ignore_index=True) if len(context) else result.bars
@@ -158,10 +158,11 @@ def _beside(result: FetchResult, bars: pd.DataFrame) -> pd.DataFrame | None:
     return bars[keys].merge(result.provenance, on=keys, how="left").reset_index(drop=True)
 
 
-def _older(
-    clean: CleanData, first: date, last: date, undone: Collection[tuple[str, date, str]]
-) -> Older:
+def _older(clean: CleanData, first: date, last: date, lake: Lake, through: date) -> Older:
     """Return what the new bars, from `first` to `last`, prove wrong about stored ones."""
+    # The stored bars were read with these repairs, and are mended from there.
+    held = {row.key: row for row in lake.repairs(before=through + timedelta(days=1))}
+    undone = lake.undone_repairs()
     found: list[LateRepair] = []
     told = []
     for repair in clean.repairs:
@@ -173,7 +174,7 @@ def _older(
         rows = [row for row in proved if row.key not in undone]
         if proved and not rows:
             continue
-        found += rows
+        found += [composed(row, held.get(row.key)) for row in rows]
         done = f"{len(rows)} bar(s) are served mended to who reads as of a day after {last}"
         otherwise = "fetch them again, or run `trading data check`"
         told.append(
