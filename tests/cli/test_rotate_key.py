@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from trading.cli.app import app
+from trading.errors import ConfigurationError
 from trading.month.key_staging import KeyNotPromoted, rotate_to
 
 SECRET = "trading-staging/providers/polygon"
@@ -38,16 +39,22 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 class Service:
-    """Secrets Manager as `rotate_to` asks it: a rotation ends after some looks, or never."""
+    """Secrets Manager as `rotate_to` asks it: a rotation ends after some looks, or never.
 
-    def __init__(self, looks: int | None, *, begun: bool = False) -> None:
+    As there, the first version of a secret is the current one, under whatever label it was put.
+    """
+
+    def __init__(self, looks: int | None, *, begun: bool = False, empty: bool = False) -> None:
         self.looks, self.begun = looks, begun
+        self.versions: dict[str, list[str]] = {} if empty else {"old": ["AWSCURRENT"]}
         self.version = ""
         self.rotations = 0
 
     def put_secret_value(self, **given: Any) -> None:
         assert given["VersionStages"] == ["AWSPENDING"]
+        first = [] if self.versions else ["AWSCURRENT"]
         self.version = given["ClientRequestToken"]
+        self.versions[self.version] = ["AWSPENDING", *first]
 
     def rotate_secret(self, SecretId: str) -> None:
         self.rotations += 1
@@ -64,10 +71,11 @@ class Service:
             )
 
     def describe_secret(self, SecretId: str) -> dict[str, Any]:
-        if self.looks is not None:
+        if self.rotations and self.looks is not None:
             self.looks -= 1
-        done = self.looks is not None and self.looks <= 0
-        return {"VersionIdsToStages": {self.version: ["AWSCURRENT" if done else "AWSPENDING"]}}
+            if self.looks <= 0:
+                self.versions = {"old": ["AWSPREVIOUS"], self.version: ["AWSCURRENT"]}
+        return {"VersionIdsToStages": self.versions} if self.versions else {}
 
 
 @pytest.mark.parametrize("begun", [False, True], ids=["fresh", "goes on"])
@@ -82,6 +90,24 @@ def test_a_key_that_is_not_promoted_is_said_without_showing_it() -> None:
     with pytest.raises(KeyNotPromoted, match="the old one stays in use") as failed:
         rotate_to(Service(None), SECRET, SecretStr(KEY), wait=6.0, sleep=lambda _: None)
     assert KEY not in str(failed.value)
+
+
+def test_the_first_key_of_a_secret_is_not_taken_for_a_rotated_one() -> None:
+    service = Service(1, empty=True)
+    with pytest.raises(ConfigurationError, match="holds no key yet: put the first one in") as found:
+        rotate_to(service, SECRET, SecretStr(KEY), sleep=lambda _: None)
+    assert f"put-secret-value --secret-id {SECRET} " in str(found.value)
+    assert KEY not in str(found.value)
+    assert (service.versions, service.rotations) == ({}, 0)
+
+
+def test_an_empty_secret_stays_empty(secrets: Any) -> None:
+    secrets.create_secret(Name="trading-staging/providers/iex")
+    ran = CliRunner().invoke(app, ["rotate-key", "iex"], input=KEY)
+    assert ran.exit_code != 0
+    assert "trading-staging/providers/iex holds no key yet" in f"{ran.output}{ran.exception}"
+    found = secrets.describe_secret(SecretId="trading-staging/providers/iex")
+    assert "VersionIdsToStages" not in found
 
 
 @pytest.mark.usefixtures("secrets")

@@ -238,6 +238,19 @@ def test_a_rotation_tests_the_staged_key_and_promotes_it(
         await_value(secrets, expected)
 
 
+def test_the_first_version_of_a_secret_is_the_current_one_under_whatever_label(
+    cloud: Cloud,
+) -> None:
+    """As on AWS, where a key that is staged in an empty secret is in use before it is tested."""
+    secrets = cloud.client("secretsmanager")
+    secrets.create_secret(Name="unfilled")
+    for value, current in (("first", "first"), ("second", "first")):
+        secrets.put_secret_value(
+            SecretId="unfilled", SecretString=value, VersionStages=["AWSPENDING"]
+        )
+        assert secrets.get_secret_value(SecretId="unfilled")["SecretString"] == current
+
+
 def await_text(path: Path, text: str) -> None:
     deadline = time.monotonic() + 60
     while not (path.exists() and text in path.read_text()):

@@ -57,9 +57,9 @@ class Rotation:
             VersionStages=["AWSPENDING"],
         )
 
-    def begin_empty(self) -> None:
+    def begin_empty(self, name: str = SECRET) -> None:
         """Begin as Secrets Manager does where nothing is staged: with a version without a value."""
-        secret = secretsmanager_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].secrets[SECRET]
+        secret = secretsmanager_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].secrets[name]
         secret.versions[NEW] = {
             "version_id": NEW,
             "version_stages": ["AWSPENDING"],
@@ -162,6 +162,20 @@ def test_the_test_of_the_configuration_passes_without_a_key(rotation: Rotation) 
     rotation.begin_empty()
     assert rotation.step("testSecret").done == "nothing"
     assert rotation.mails() == []
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_secret_that_was_never_filled_asks_nobody_for_a_key(
+    rotation: Rotation, step: str
+) -> None:
+    """The provider is not in use; Secrets Manager asks all the same, at every due date."""
+    unused = "trading-dev/providers/iex"
+    rotation.client.create_secret(Name=unused)
+    rotation.begin_empty(unused)
+    assert rotation.step(step, secret=unused).done == "nothing"
+    assert rotation.mails() == []
+    found = rotation.client.describe_secret(SecretId=unused)["VersionIdsToStages"]
+    assert found == {NEW: ["AWSPENDING"]}
 
 
 def test_nothing_is_promoted_that_was_not_staged(rotation: Rotation) -> None:

@@ -55,8 +55,17 @@ class Rotated(BaseModel):
     done: Literal["staged", "nothing", "tested", "promoted", "already_promoted"]
 
 
+def holds_key(described: Mapping[str, Any]) -> bool:
+    """Tell of a secret, as DescribeSecret describes it, whether a version is the current one."""
+    versions: Mapping[str, list[str]] = described.get("VersionIdsToStages") or {}
+    return any(CURRENT in stages for stages in versions.values())
+
+
 def rotate_key(request: RotationRequest, resources: Resources) -> Rotated:
     """Do one step of a rotation; each is safe to repeat.
+
+    Secrets of providers that are not in use stay empty, and Secrets Manager asks for their
+    rotation as well: without a key that could be replaced, no step does anything.
 
     Raises
     ------
@@ -72,6 +81,8 @@ def rotate_key(request: RotationRequest, resources: Resources) -> Rotated:
     rotation = _Rotation(request, resources)
     if rotation.is_current():
         done: Any = "already_promoted"
+    elif not rotation.replaces_key:
+        done = rotation.nothing()
     else:
         done = {
             "createSecret": rotation.require_staged,
@@ -90,6 +101,7 @@ class _Rotation:
         self._client = boto3.client("secretsmanager")
         self._secret, self._token = request.SecretId, request.ClientRequestToken
         described = self._client.describe_secret(SecretId=self._secret)
+        self.replaces_key = holds_key(described)
         self._name = str(described["Name"])
         self._stages: Mapping[str, list[str]] = described.get("VersionIdsToStages") or {}
         self.provider = self._name.removeprefix(resources.name("TRADING_PROVIDER_SECRETS"))
@@ -115,7 +127,7 @@ class _Rotation:
         return "staged"
 
     def nothing(self) -> str:
-        """Do nothing: the key exists at the vendor since a person made it there."""
+        """Do nothing: a key at the vendor is made by a person."""
         return "nothing"
 
     def test(self) -> str:

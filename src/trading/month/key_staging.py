@@ -8,8 +8,8 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 from pydantic import SecretStr
 
-from trading.errors import TradingError
-from trading.month.key_rotation import CURRENT, PENDING
+from trading.errors import ConfigurationError, TradingError
+from trading.month.key_rotation import CURRENT, PENDING, holds_key
 
 WAIT_SECONDS: Final = 180.0
 PAUSE_SECONDS: Final = 2.0
@@ -38,9 +38,18 @@ def rotate_to(
 
     Raises
     ------
+    ConfigurationError
+        The secret holds no key yet. Secrets Manager makes the first version of a secret the
+        current one under whatever label it is put: the key would be in use and never tested.
     KeyNotPromoted
         The time is over: the key was refused, or the provider not reached. The old one stays.
     """
+    if not holds_key(client.describe_secret(SecretId=secret)):
+        raise ConfigurationError(
+            f"{secret} holds no key yet: put the first one in with `aws secretsmanager"
+            f" put-secret-value --secret-id {secret} --secret-string file://KEY.txt`; a rotation"
+            " needs one to replace"
+        )
     version = str(uuid.uuid4())
     client.put_secret_value(
         SecretId=secret,
