@@ -4,6 +4,8 @@ from datetime import date
 import numpy as np
 import pytest
 
+from trading.agents.environment import PortfolioEnv
+from trading.agents.episodes import episodes, month_market
 from trading.config import Settings
 from trading.config.data import DataSettings, SimulatedMarketSettings, UniverseSettings
 from trading.data.simulation.market import SimulatedMarket
@@ -11,9 +13,11 @@ from trading.errors import DataError
 from trading.evaluation.baselines import factor_scorer
 from trading.evaluation.delisting import delisting_sensitivity, with_last_return
 from trading.evaluation.out_of_fold import score_folds
+from trading.evaluation.track import follow_decisions
 from trading.evaluation.walk_forward import make_folds
 from trading.features.dataset import build_dataset
 from trading.features.specification import FEATURE_NAMES
+from trading.month.portfolio import follow_targets
 from trading.universe.constituents import members_for
 from trading.universe.slots import allocate
 
@@ -79,3 +83,70 @@ def test_delistings_of_the_simulated_market_are_counted_and_cost_something():
     zero, third, half = delisting_sensitivity(dataset, indices, record, base)
     assert zero.delisted > 0
     assert zero.annual_return > third.annual_return > half.annual_return
+
+
+def leaves_with_its_decision(market):
+    """A market whose name 0 has its last bar on the third decision's day: it paid -80 %."""
+    dataset = market(names=8, phases=1, sessions=700, seed=6).dataset
+    row = int(dataset.decisions[2])
+    returns = dataset.returns.copy()
+    returns[row + 1 :, 0] = np.nan
+    returns[row + 1, 0] = -0.8
+    told = replace(dataset, returns=returns, ended=np.arange(8) == 0)
+    untold = returns.copy()
+    untold[row + 1, 0] = np.nan
+    return told, replace(dataset, returns=untold), row
+
+
+def test_what_a_delisting_paid_is_no_bar_to_buy_at(market):
+    told, untold, row = leaves_with_its_decision(market)
+    assumed = with_last_return(untold, -0.8, stale=5)
+    np.testing.assert_array_equal(told.fillable, untold.fillable)
+    np.testing.assert_array_equal(assumed.fillable, untold.fillable)
+    assert told.fillable[row].all()
+    assert np.flatnonzero(~told.fillable[row + 1]).tolist() == [0]
+    assert with_last_return(told, -0.8, stale=5).ended.tolist() == told.ended.tolist()
+    assert with_last_return(untold, 0.0, stale=5).ended is None
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_name_that_left_on_the_decision_day_is_never_bought_and_its_holder_loses(
+    market, settings, held
+):
+    told, untold, row = leaves_with_its_decision(market)
+    indices = np.array([1, 2, 3])
+    wanted = np.zeros((3, 8))
+    wanted[0 if held else 1 :, 0] = 0.5
+    found = []
+    for dataset in (told, with_last_return(untold, -0.8, stale=5)):
+        run = follow_decisions(dataset, indices, lambda i, *_: wanted[i - 1], settings)
+        months = np.split(run.net_returns, run.offsets[1:-1])
+        found.append(run.net_returns)
+        assert run.names.tolist() == ([1, 1, 1] if held else [0, 0, 0])
+        assert (months[1] == 0.0).all()
+        if held:
+            # The day before the fill of the second decision is the last that the name traded.
+            assert months[0][-1] < -0.2
+            assert run.session_rows[run.offsets[1] - 1] == row + 1
+        else:
+            assert not run.net_returns.any()
+            assert run.costs.tolist() == [0.0, 0.0, 0.0]
+        by_targets = follow_targets(dataset, dataset.decisions[indices], wanted, settings)
+        np.testing.assert_array_equal(
+            by_targets.net_returns[: len(run.net_returns)], run.net_returns
+        )
+
+        # The compiled kernel of the environment, on the same months.
+        env = PortfolioEnv(dataset, settings, indices, action="weights")
+        env.reset(options={"chain": 0})
+        steps = [env.step(target.astype(np.float32))[4] for target in wanted]
+        net = np.concatenate([step["net_returns"] for step in steps])
+        np.testing.assert_allclose(net, run.net_returns, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(*found)
+
+
+def test_neither_training_nor_the_credit_sees_it_as_a_name_to_buy(market):
+    told, _, _ = leaves_with_its_decision(market)
+    chain = episodes(told, [2])[0]
+    assert month_market(told, chain[0]).fillable.tolist() == [False] + [True] * 7
+    assert month_market(told, chain[0], np.array([0, 3])).fillable.tolist() == [False, True]

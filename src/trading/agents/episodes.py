@@ -100,7 +100,7 @@ def month_market(
     earned = dataset.returns if returns is None else returns
     return MonthMarket(
         returns=earned[outcome.fill_row + 1 : outcome.end_row + 1, slots],
-        fillable=np.isfinite(dataset.returns[outcome.fill_row, slots]),
+        fillable=dataset.fillable[outcome.fill_row, slots],
         dollar_volume=dataset.dollar_volume[outcome.decision, slots],
         volatility=dataset.volatility[outcome.decision, slots],
     )

@@ -7,7 +7,7 @@ the net asset value before the fill and what is left after costs is held in the 
 proportions; the neglected cost of that last scaling is the square of the cost.
 
 Cash earns nothing. A held name without a return stays at its last value and leaves at the next
-decision. A purchase of a name that has no return on the fill row is not filled and stays in cash.
+decision. A purchase of a name that has no bar on the fill row is not filled and stays in cash.
 """
 
 from collections.abc import Callable
@@ -185,6 +185,7 @@ def simulate(
     *,
     end_row: int | None = None,
     start_weights: npt.ArrayLike | None = None,
+    fillable: npt.ArrayLike | None = None,
 ) -> Simulation:
     """Follow a sequence of target portfolios `(D, S)` day by day; see `follow`."""
     goals = np.asarray(targets, dtype=np.float64)
@@ -203,6 +204,7 @@ def simulate(
         volatility,
         end_row=end_row,
         start_weights=start_weights,
+        fillable=fillable,
     )
 
 
@@ -216,6 +218,7 @@ def follow(
     *,
     end_row: int | None = None,
     start_weights: npt.ArrayLike | None = None,
+    fillable: npt.ArrayLike | None = None,
 ) -> Simulation:
     """Follow decisions that depend on what is held, day by day.
 
@@ -229,6 +232,8 @@ def follow(
     dollar_volume, volatility : broadcast to (D, S), as known at each decision
     end_row : last row that counts; later rows are not looked at. Default: the last row
     start_weights : (S,) weights held at the first fill; default all cash
+    fillable : (T, S) bool, names that can be bought at the close of each row. Default: those with a
+        return, which what a delisting paid is too
 
     Decisions whose position has not earned a row by `end_row` are not filled, and not asked for.
 
@@ -244,6 +249,9 @@ def follow(
     volume = np.broadcast_to(np.asarray(dollar_volume), shape)
     sigma = np.broadcast_to(np.asarray(volatility), shape)
     book = _Book.open(grid, last, start_weights)
+    bars = np.isfinite(grid) if fillable is None else np.asarray(fillable, dtype=bool)
+    if bars.shape != grid.shape:
+        raise DataError(f"fillable is of shape {bars.shape}, the returns are of {grid.shape}")
     fills = rows + FILL_DELAY
     exits = np.minimum(np.append(fills[1:], last), last)
     filled = fills < exits
@@ -251,7 +259,9 @@ def follow(
     names, earned = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.int64)
     for i in np.flatnonzero(filled):
         target = choose(int(i), *book.at(int(rows[i])))
-        held = book.trade(int(fills[i]), int(exits[i]), target, costs, volume[i], sigma[i])
+        held = book.trade(
+            int(fills[i]), int(exits[i]), target, costs, volume[i], sigma[i], bars[fills[i]]
+        )
         turnover[i], paid[i] = held.turnover, held.costs
         names[i], earned[i] = (held.filled_weights > 0.0).sum(), len(held.net_returns)
         invested[i] = held.filled_weights.sum()
@@ -310,6 +320,7 @@ class _Book:
         costs: CostModel,
         volume: AnyFloats,
         sigma: AnyFloats,
+        fillable: BoolArray,
     ) -> Holding:
         """Fill a target at the close of row `fill` and hold it to the close of row `leave`."""
         held = hold(
@@ -320,7 +331,7 @@ class _Book:
             volume,
             sigma,
             nav_usd=self.nav * costs.capital_usd,
-            fillable=np.isfinite(self.grid[fill]),
+            fillable=fillable,
         )
         self.net.append(held.net_returns)
         self.gross.append(held.gross_returns)

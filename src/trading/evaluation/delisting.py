@@ -90,4 +90,8 @@ def with_last_return(dataset: Dataset, last_return: float, *, stale: int) -> Dat
     if not np.isfinite(last_return) or last_return < -1.0:
         raise DataError(f"a last return is at least -100 %, got {last_return}")
     changed = with_delistings(dataset.returns, last_return, ended=dataset.ended, stale=stale)
-    return replace(dataset, returns=changed)
+    if changed is dataset.returns:
+        return dataset
+    ended = np.zeros(len(dataset.symbols), dtype=bool) if dataset.ended is None else dataset.ended
+    added = np.isfinite(changed) & ~np.isfinite(dataset.returns)
+    return replace(dataset, returns=changed, ended=ended | added.any(axis=0))

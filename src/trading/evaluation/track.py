@@ -118,6 +118,7 @@ def follow_decisions(
         dataset.dollar_volume[indices],
         dataset.volatility[indices],
         end_row=int(ends[-1]),
+        fillable=dataset.fillable,
     )
 
 

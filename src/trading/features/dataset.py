@@ -76,7 +76,8 @@ class Dataset:
     known : (D, 17) float32, share of the eligible names whose feature was known; None where it
         was not counted
     left_out : names that could once have been held, but for which there was no empty slot
-    ended : (S,) bool, the last return is what the delisting paid; None where nobody knows any
+    ended : (S,) bool, the last return is what the delisting paid, at which nothing can be bought;
+        None where nobody knows any
     """
 
     as_of: date
@@ -106,6 +107,16 @@ class Dataset:
         the same phase; both must lie within the sessions.
         """
         return outcome_known(self.decisions, self.phases, len(self.sessions))
+
+    @cached_property
+    def fillable(self) -> BoolArray:
+        """Where an order can fill, `(T, S)` bool: at a bar, and what a delisting paid is none."""
+        traded = np.isfinite(self.returns)
+        if self.ended is not None:
+            ended = np.flatnonzero(self.ended)
+            last = len(traded) - 1 - np.argmax(traded[::-1, ended], axis=0)
+            traded[last, ended] = False
+        return traded
 
     @property
     def months(self) -> tuple[str, ...]:

@@ -76,6 +76,7 @@ def follow_targets(
         CostModel.from_settings(settings.costs),
         dataset.dollar_volume[known],
         dataset.volatility[known],
+        fillable=dataset.fillable,
     )
 
 
