@@ -18,7 +18,7 @@ from trading.errors import ModelError
 from trading.features.dataset import Dataset
 
 SMALL_HEAD = 0.1
-"""What a new head of SAC is scaled by, where gates have something to say."""
+"""What a new head of SAC is scaled by, wherever the start from the credit is on."""
 
 
 class SlotNetwork(BaseFeaturesExtractor):
