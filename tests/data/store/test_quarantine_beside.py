@@ -1,8 +1,9 @@
 """A database beside the lake serves a session when the lake does, and not otherwise."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from trading.config import Settings
 from trading.data.cache import open_cache
 from trading.data.intake import inspect_sessions
 from trading.data.intake.beside import OWED, owe, settle
-from trading.data.intake.commit import Place, mend_older
+from trading.data.intake.commit import Place, finish_chosen, mend_older
 from trading.data.lake import Lake
 from trading.data.late_repairs import LateRepair
 from trading.data.store.bars import BarStore, CachedBars, LakeBars, copy_bars
@@ -119,6 +120,27 @@ def test_who_is_killed_between_lake_and_database_leaves_a_note(
         assert settle(objects, database) == ()
 
 
+def test_a_note_that_another_writer_struck_out_is_not_lost(
+    objects: FolderStore,
+    database: PostgresBars,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The other one settles between this one's note and its change of the lake.
+    def overtaken(store: FolderStore, session: date) -> None:
+        owe(store, session)
+        assert settle(store, database) == (session,)
+
+    monkeypatch.setattr("trading.data.intake.inspection.owe", overtaken)
+    strict = settings.model_copy(
+        update={"data": settings.data.model_copy(update={"min_symbols": 13})}
+    )
+    inspect_sessions(objects, [BAD], strict)
+    assert list(Lake(objects).quarantined()) == [BAD]
+    assert on(database, BAD) == 0
+    same(objects, database)
+
+
 def test_a_copy_withholds_what_the_lake_quarantined_since(
     objects: FolderStore, database: PostgresBars
 ) -> None:
@@ -152,3 +174,65 @@ def test_a_repair_proved_later_reaches_the_database(
     assert mend_older(place, [row, replace(row, symbol="NOBODY")]) == 2
     after = database.query(["S001"], BAD, BAD, as_of=LAST)["close"].iloc[0]
     assert after == pytest.approx(before / 100)
+
+
+def test_a_lake_that_cannot_take_the_bars_keeps_the_session_withheld(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects = FolderStore(tmp_path / "copy")
+    store, bars = LakeBars(objects), make_bars(3)
+    store.store(bars, adjusted_through=LAST)
+    store.withhold(BAD)
+    mended = bars[bars["date"] == pd.Timestamp(BAD)].reset_index(drop=True)
+    mended["close"] *= 0.5
+
+    def away(*_: object, **__: object) -> None:
+        raise StoreError("the lake does not answer")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Lake, "ingest", away)
+        with pytest.raises(StoreError, match="does not answer"):
+            store.store(mended, adjusted_through=LAST)
+    assert on(store, BAD) == 0
+    # Killed after the bars are in: the same call serves them.
+    with monkeypatch.context() as broken:
+        broken.setattr(Lake, "release", away)
+        with pytest.raises(StoreError, match="does not answer"):
+            store.store(mended, adjusted_through=LAST)
+    assert on(store, BAD) == 0
+    assert store.store(mended, adjusted_through=LAST).written == 0
+    found = store.query(None, BAD, BAD)["close"].to_numpy()
+    np.testing.assert_allclose(found, mended["close"].to_numpy())
+
+
+def test_a_bar_does_not_serve_a_session_that_was_judged(objects: FolderStore) -> None:
+    Lake(objects).quarantine(BAD, ["half is missing"])
+    store, bars = LakeBars(objects), make_bars(12)
+    one = bars[bars["date"] == pd.Timestamp(BAD)].head(1).reset_index(drop=True)
+    store.withhold(BAD)
+    assert store.store(one, adjusted_through=LAST).rows == 1
+    assert Lake(objects).quarantined() == {BAD: "half is missing"}
+    assert on(store, BAD) == 0
+
+
+def test_who_is_killed_before_a_repair_reaches_the_database_leaves_a_note(
+    objects: FolderStore, database: PostgresBars, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = LateRepair(date(2024, 1, 9), "S001", BAD, "hundredfold_price", 0.01, 1.0, "so")
+    before = database.query(["S001"], BAD, BAD)["close"].iloc[0]
+    place = Place(objects, Lake(objects), False, beside=database)
+    add = Lake.add_repairs
+
+    def killed(lake: Lake, rows: Sequence[LateRepair]) -> int:
+        add(lake, rows)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "add_repairs", killed)
+        with pytest.raises(KeyboardInterrupt):
+            mend_older(place, [row])
+    assert database.query(["S001"], BAD, BAD)["close"].iloc[0] == before
+    finish_chosen(place)
+    after = database.query(["S001"], BAD, BAD, as_of=LAST)["close"].iloc[0]
+    assert after == pytest.approx(before / 100)
+    assert not list(objects.keys(OWED))

@@ -20,7 +20,6 @@ from trading.data.late_repairs import LateRepair
 from trading.data.providers.base import FetchResult, MissingBars
 from trading.data.quality import QualityVerdict
 from trading.data.store.bars.base import BarStore
-from trading.data.store.bars.copying import copy_session
 from trading.data.store.base import ObjectStore
 from trading.errors import ConflictError, DataError, NotFoundError
 
@@ -45,11 +44,14 @@ class Place:
 
 
 def mend_older(place: Place, repairs: Sequence[LateRepair]) -> int:
-    """Keep what new bars prove about stored ones; return how many repairs are new."""
+    """Keep repairs of stored bars, or that they are undone; return how many are new."""
+    days = sorted({repair.session for repair in repairs})
+    if place.beside is not None:
+        for day in days:
+            owe(place.store, day)
     added = place.lake.add_repairs(repairs)
     if place.beside is not None:
-        for day in sorted({repair.session for repair in repairs}):
-            copy_session(place.lake, place.beside, day)
+        settle(place.store, place.beside, days)
     return added
 
 
@@ -141,7 +143,7 @@ def _store_chosen(place: Place, after: SessionRecord, answer: Answered) -> Sessi
         if place.beside is not None:
             _store_beside(place.beside, answer, failed)
             if released:
-                settle(store, place.beside)
+                settle(store, place.beside, (session,))
     after = replace(after, batches=batches)
     record, tag = read_record(store, session)
     if record.rounds < after.rounds:

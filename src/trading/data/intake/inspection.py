@@ -35,19 +35,20 @@ def inspect_sessions(
     """
     lake = Lake(store)
     beside = settings.data.store.bars != "lake"
-    reports = []
+    reports, changed = [], []
     for session in sessions:
         report = check_session(lake, session, settings)
         fails = report.verdict is QualityVerdict.FAIL and bool(report.present)
         if beside and fails != (session in lake.quarantined()):
             owe(store, session)
+            changed.append(session)
         enforce(lake, report)
         if report.present:
             _write(store, report)
         reports.append(report)
     if beside:
         with closing(open_configured_bars(settings.data.store, store)) as bars:
-            settle(store, bars)
+            settle(store, bars, changed)
     return tuple(reports)
 
 
