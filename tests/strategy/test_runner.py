@@ -300,14 +300,18 @@ def test_a_strategy_cannot_make_what_it_is_given_writeable():
 def test_a_strategy_that_cannot_be_ended_is_not_asked_again_until_it_is_back():
     entered, release = threading.Event(), threading.Event()
 
+    def holds():
+        while not release.wait(0.05):
+            pass
+
     def holds_out(_):
         # A job is interrupted once. One that blocks outside of Python never sees it; this one need
-        # not be caught between two lines before it blocks.
+        # not be caught between two lines before it blocks, and does not stop a traced process.
         try:
             entered.set()
-            release.wait(240)
+            holds()
         except Interrupted:
-            release.wait(240)
+            holds()
         return []
 
     async def asked():

@@ -4,7 +4,8 @@ A call that waits is cancelled, one that computes is interrupted at its next lin
 that blocks outside of Python (a socket without a time-out, `time.sleep`) cannot be ended: its
 thread stays behind, idle, and goes with the process. Code that holds the interpreter's lock while
 it hangs, as only a faulty extension does, would stop everything; only a process of its own could
-guard against that.
+guard against that. While one blocks that was interrupted, CPython 3.11 does not go on in functions
+that are traced, as coverage and debuggers do (it waits for the exception to be taken).
 """
 
 import asyncio
@@ -38,7 +39,7 @@ class Worker:
     """A thread with an event loop of its own that runs one job after another.
 
     An interruption hits the job it was meant for or nothing: it is sent only while that job runs,
-    and one that comes too late is taken back before the next job.
+    and one that comes too late is taken before the next job.
 
     Attributes
     ----------
@@ -175,7 +176,8 @@ class Worker:
 
     def _end(self) -> None:
         with self._ending:
-            _throw(self._thread, None)
+            # One that is still to come is raised here, where threads may be switched.
+            time.sleep(0.0)
             self.busy = False
 
     def _cancel(self) -> None:
@@ -189,11 +191,8 @@ class Worker:
         await asyncio.sleep(GRACE_SECONDS)
         with self._ending:
             if self.busy:
-                _throw(self._thread, Interrupted)
-
-
-def _throw(thread: threading.Thread, error: type[BaseException] | None) -> None:
-    """Let a thread raise `error` at its next line of Python; None takes back one still to come."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread.ident or 0), None if error is None else ctypes.py_object(error)
-    )
+                # Not taken back with NULL: CPython 3.11 would believe for ever that one is to come,
+                # and go round in circles in every function that is traced.
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(self._thread.ident or 0), ctypes.py_object(Interrupted)
+                )
