@@ -9,8 +9,8 @@ from pulumi_aws import iam
 from stacks.deployment import Deployment
 from stacks.policies import Statement, document, trust
 
-# Lambda assumes roles without telling for which function, so that the account cannot be asked for.
-NAMES_NO_SOURCE = frozenset({"lambda.amazonaws.com"})
+# These assume roles without telling for which function or trail: asked for the account, they fail.
+NAMES_NO_SOURCE = frozenset({"cloudtrail.amazonaws.com", "lambda.amazonaws.com"})
 
 
 @dataclass(frozen=True)

@@ -85,11 +85,14 @@ def test_the_boundary_keeps_out_of_administration_and_other_environments(dev: Re
 
 
 def test_roles_are_assumed_for_this_account_alone(recording: Recording) -> None:
-    """Lambda tells for no account: nobody else can hand it a role of ours."""
+    """Lambda and CloudTrail's log delivery tell no account: a condition on it refuses them."""
+    silent = [{"Service": "cloudtrail.amazonaws.com"}, {"Service": "lambda.amazonaws.com"}]
     for role in recording.of("aws:iam/role:Role"):
         (statement,) = json.loads(role.inputs["assumeRolePolicy"])["Statement"]
         assert statement["Action"] == ["sts:AssumeRole"]
-        if statement["Principal"] != {"Service": "lambda.amazonaws.com"}:
+        if statement["Principal"] in silent:
+            assert "Condition" not in statement, role.urn
+        else:
             asked = statement["Condition"]
             assert any("aws:SourceAccount" in keys for keys in asked.values()), role.urn
 
