@@ -24,7 +24,8 @@ class BucketArgs:
     ----------
     key : its name in the program
     admit : the bucket to further statements of its policy, for services that write into it
-    expire_days : after how many days its objects go; never by default
+    expire_days : after how many days its objects go; never by default. Those that go by
+        `INFREQUENT_DAYS` stay in their storage class: S3 refuses a rule that moves them so late
     logs : the bucket that requests to this one are logged in; none for that bucket itself, which
         is encrypted under S3's own key: S3 and load balancers write to no other
     """
@@ -126,6 +127,15 @@ def _keep_versions(args: BucketArgs, bucket: s3.Bucket, inside: pulumi.ResourceO
         if args.expire_days
         else None
     )
+    tier = (
+        [
+            s3.BucketLifecycleConfigurationRuleTransitionArgs(
+                days=INFREQUENT_DAYS, storage_class="INTELLIGENT_TIERING"
+            )
+        ]
+        if args.expire_days is None or args.expire_days > INFREQUENT_DAYS
+        else None
+    )
     s3.BucketLifecycleConfiguration(
         args.key,
         bucket=bucket.bucket,
@@ -141,11 +151,7 @@ def _keep_versions(args: BucketArgs, bucket: s3.Bucket, inside: pulumi.ResourceO
                 noncurrent_version_expiration=s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
                     noncurrent_days=NONCURRENT_DAYS
                 ),
-                transitions=[
-                    s3.BucketLifecycleConfigurationRuleTransitionArgs(
-                        days=INFREQUENT_DAYS, storage_class="INTELLIGENT_TIERING"
-                    )
-                ],
+                transitions=tier,
             )
         ],
         opts=pulumi.ResourceOptions(parent=bucket, depends_on=[versioning]),

@@ -53,6 +53,18 @@ def test_buckets_are_private_versioned_and_refuse_plain_http(recording: Recordin
             assert set(other["Principal"]) == {"Service"}
 
 
+def test_objects_go_later_than_they_move(recording: Recording) -> None:
+    """S3 refuses a rule whose expiration is not later than its transition."""
+    moved = {}
+    for one in recording.of("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"):
+        for rule in one.inputs["rules"]:
+            days = [transition["days"] for transition in rule.get("transitions") or ()]
+            moved[one.name] = bool(days)
+            if days and "expiration" in rule:
+                assert rule["expiration"]["days"] > max(days), one.urn
+    assert moved == {key: key != "logs" for key in BUCKETS[recording.stack]}
+
+
 def test_only_services_that_know_no_other_write_under_the_key_of_s3(recording: Recording) -> None:
     (key,) = (one for one in recording.of("aws:kms/key:Key") if one.name == "data")
     for one in recording.of(ENCRYPTION):
