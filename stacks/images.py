@@ -16,15 +16,14 @@ from stacks.policies import Statement, document
 ROOT = Path(__file__).parents[1]
 KEEP_IMAGES = 10
 UNTAGGED_DAYS = 7
-SHARED_SOURCES = (
-    *(".dockerignore", "LICENSE", "README.md", "config", "containers/build.txt", "pyproject.toml"),
-    "src",
+IMAGES = ("functions", "training", "dashboard")
+# What Docker is sent, and what it is chosen by. The provider builds and pushes every image again
+# when any of it changes, a file's mode included: were a tag made of less, that push would meet the
+# tag that it made before, which the registry refuses to move.
+CONTEXT = (
+    *(".dockerignore", "LICENSE", "README.md", "config", "containers", "functions"),
+    *("pyproject.toml", "src", "streamlit_app"),
 )
-SOURCES: Mapping[str, Sequence[str]] = {
-    "functions": ("containers/functions", "functions", *SHARED_SOURCES),
-    "training": ("containers/training", *SHARED_SOURCES),
-    "dashboard": ("containers/dashboard", "streamlit_app", *SHARED_SOURCES),
-}
 
 EXPIRY_RULES = (
     {
@@ -61,7 +60,8 @@ class ImagesArgs:
 class Images(pulumi.ComponentResource):
     """One registry and one image for each of `functions`, `training`, `dashboard`.
 
-    An image's tag is the hash of its sources: tags never move, equal sources are built once.
+    The tag of all three is the hash of what they are built from: tags never move, equal sources are
+    built once.
 
     Attributes
     ----------
@@ -77,10 +77,12 @@ class Images(pulumi.ComponentResource):
     ) -> None:
         super().__init__("trading:images:Images", name, None, opts)
         self._deployment = args.deployment
-        self.repositories = {image: self._repository(image) for image in SOURCES}
+        self.repositories = {image: self._repository(image) for image in IMAGES}
         self._admit_lambda(self.repositories["functions"])
+        tag = source_hash(ROOT, CONTEXT)
         self.references = {
-            image: self._build(image, repository) for image, repository in self.repositories.items()
+            image: self._build(image, repository, tag)
+            for image, repository in self.repositories.items()
         }
         self.register_outputs({"references": dict(self.references)})
 
@@ -128,9 +130,8 @@ class Images(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=repository),
         )
 
-    def _build(self, image: str, repository: ecr.Repository) -> pulumi.Output[str]:
+    def _build(self, image: str, repository: ecr.Repository, tag: str) -> pulumi.Output[str]:
         token = ecr.get_authorization_token_output(registry_id=repository.registry_id)
-        tag = source_hash(ROOT, SOURCES[image])
         built = docker_build.Image(
             image,
             push=True,
@@ -154,7 +155,7 @@ class Images(pulumi.ComponentResource):
 
 
 def source_hash(root: Path, sources: Sequence[str]) -> str:
-    """Return 16 hexadecimal digits that name the content of some files and folders.
+    """Return 16 hexadecimal digits that name the content and modes of some files.
 
     Parameters
     ----------
@@ -167,7 +168,8 @@ def source_hash(root: Path, sources: Sequence[str]) -> str:
         files = sorted(path.rglob("*")) if path.is_dir() else [path]
         for file in files:
             if file.is_file() and "__pycache__" not in file.parts:
-                content = file.read_bytes()
-                digest.update(f"{file.relative_to(root).as_posix()}\0{len(content)}\0".encode())
+                content, mode = file.read_bytes(), file.stat().st_mode
+                name = file.relative_to(root).as_posix()
+                digest.update(f"{name}\0{mode:o}\0{len(content)}\0".encode())
                 digest.update(content)
     return digest.hexdigest()[:16]

@@ -3,14 +3,15 @@
 import json
 import re
 import tomllib
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from image_replay import ROOT, Stage, ignored, instructions
 
-from stacks.images import SOURCES
+from stacks.images import CONTEXT, IMAGES, source_hash
 
 TRAINING_LIBRARIES = {"torch", "stable-baselines3", "finrl", "gymnasium", "numba"}
-IMAGES = ("dashboard", "functions", "training")
 
 
 def pins(path: str) -> dict[str, str]:
@@ -59,7 +60,7 @@ def test_torch_is_the_build_for_processors() -> None:
 
 @pytest.mark.parametrize("image", IMAGES)
 def test_whatever_is_copied_is_sent_and_part_of_the_tag(image: str) -> None:
-    """An image's tag is the hash of its sources: a copied file outside them would not change it."""
+    """A tag is the hash of the context: a copied file outside it would not change the tag."""
     patterns = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     text = (ROOT / "containers" / image / "Dockerfile").read_text(encoding="utf-8")
     copied = [
@@ -71,7 +72,35 @@ def test_whatever_is_copied_is_sent_and_part_of_the_tag(image: str) -> None:
     assert copied
     for source in copied:
         assert not ignored(source, patterns), source
-        assert any(source == s or source.startswith(f"{s}/") for s in SOURCES[image]), source
+        assert any(source == s or source.startswith(f"{s}/") for s in CONTEXT), source
+
+
+def test_the_tag_changes_with_every_file_that_docker_is_sent(tmp_path: Path) -> None:
+    """The provider builds anew when any of them changes, and no registry lets a tag move."""
+    patterns = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    sent = [file for name in names_at_the_top(patterns) for file in sent_below(name, patterns)]
+    of_each_folder = {file.parent: file for file in sent}.values()
+    assert {"functions", "streamlit_app", "containers/dashboard", "src/trading"} <= {
+        file.parent.as_posix() for file in of_each_folder
+    }
+    for file in of_each_folder:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    tags = [source_hash(tmp_path, CONTEXT)]
+    for file in of_each_folder:
+        (tmp_path / file).write_text("changed", encoding="utf-8")
+        tags.append(source_hash(tmp_path, CONTEXT))
+        assert tags[-1] != tags[-2], file
+
+
+def names_at_the_top(patterns: Sequence[str]) -> list[str]:
+    return [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+
+
+def sent_below(name: str, patterns: Sequence[str]) -> list[Path]:
+    files = [ROOT / name, *sorted((ROOT / name).rglob("*"))]
+    below = [file.relative_to(ROOT) for file in files if file.is_file()]
+    return [file for file in below if not ignored(file.as_posix(), patterns)]
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,18 @@ from pathlib import Path
 from stacks.images import source_hash
 
 
-def test_the_hash_names_content_and_path(tmp_path: Path) -> None:
+def test_the_hash_names_content_mode_and_path(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "a.py").write_text("a = 1\n")
     first = source_hash(tmp_path, ("src",))
     assert first == source_hash(tmp_path, ("src",))
     (tmp_path / "src" / "a.py").write_text("a = 2\n")
     changed = source_hash(tmp_path, ("src",))
+    (tmp_path / "src" / "a.py").chmod(0o700)
+    executable = source_hash(tmp_path, ("src",))
     (tmp_path / "src" / "a.py").rename(tmp_path / "src" / "b.py")
     renamed = source_hash(tmp_path, ("src",))
-    assert len({first, changed, renamed}) == 3
+    assert len({first, changed, executable, renamed}) == 4
 
 
 def test_caches_and_other_folders_do_not_count(tmp_path: Path) -> None:

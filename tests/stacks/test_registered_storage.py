@@ -120,6 +120,9 @@ def test_images_are_scanned_and_their_tags_never_move(dev: Recording) -> None:
     for one in repositories:
         assert one.inputs["imageTagMutability"] == "IMMUTABLE"
         assert one.inputs["imageScanningConfiguration"] == {"scanOnPush": True}
+    tags = set()
     for image in dev.of("docker-build:index:Image"):
         assert image.inputs["platforms"] == ["linux/amd64"]
         assert re.fullmatch(r".+/trading-dev-\w+:[0-9a-f]{16}", image.inputs["tags"][0])
+        tags.add(image.inputs["tags"][0].rpartition(":")[2])
+    assert len(tags) == 1  # they have one context
