@@ -200,9 +200,13 @@ class Network(pulumi.ComponentResource):
                 statements=[
                     Statement(
                         "WriteLogs",
-                        ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+                        [
+                            *("logs:CreateLogGroup", "logs:CreateLogStream"),
+                            *("logs:DescribeLogStreams", "logs:PutLogEvents"),
+                        ],
                         [pulumi.Output.concat(group.arn, ":*")],
-                    )
+                    ),
+                    Statement("FindLogGroup", ["logs:DescribeLogGroups"], ["*"]),
                 ],
             ),
             self.vpc,

@@ -6,7 +6,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
-from policy_documents import policies
+from policy_documents import allows, of_roles, policies
 
 from stackcheck.errors import StackCheckError
 from stackcheck.recording import Recorded, Recording, record
@@ -14,6 +14,7 @@ from stackcheck.recording import Recorded, Recording, record
 ROUTE = "aws:ec2/route:Route"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 EVERYWHERE = "0.0.0.0/0"
 
 
@@ -145,6 +146,13 @@ def test_every_rule_is_one_port_and_says_what_it_is_for(recording: Recording) ->
 def test_refused_packets_are_logged(recording: Recording) -> None:
     log = one(recording, "aws:ec2/flowLog:FlowLog").inputs
     assert (log["trafficType"], log["vpcId"]) == ("REJECT", one(recording, "aws:ec2/vpc:Vpc").id)
+    (granted,) = (policy for role, policy in of_roles(recording) if role.name == "flow-log")
+    (group,) = (r for r in recording.of(LOG_GROUP) if r.outputs["arn"] == log["logDestination"])
+    stream = f"{group.outputs['arn']}:log-stream:eni-1"
+    for action in ("CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents"):
+        assert allows(granted, f"logs:{action}", stream)
+    assert allows(granted, "logs:DescribeLogGroups", "*")
+    assert not allows(granted, "logs:PutLogEvents", "*")
 
 
 def test_without_a_domain_nothing_listens_and_session_manager_is_the_way_in(
