@@ -75,6 +75,22 @@ def promote(*more: str) -> int:
     return int(ended.value.code or 0)
 
 
+def ring(name: str, *, actions: bool = True) -> None:
+    watch = boto3.client("cloudwatch", region_name="us-east-1")
+    watch.put_metric_alarm(
+        AlarmName=name,
+        ActionsEnabled=actions,
+        Namespace="AWS/States",
+        MetricName="ExecutionsFailed",
+        Statistic="Sum",
+        Period=300,
+        EvaluationPeriods=1,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    watch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="test")
+
+
 def calls(folder: Path) -> list[str]:
     return (folder / "calls").read_text().splitlines()
 
@@ -121,24 +137,26 @@ def test_an_alarm_that_is_on_holds_the_release_back(
 ) -> None:
     run_of(aws, "SUCCEEDED")
     programs()
-    watch = boto3.client("cloudwatch", region_name="us-east-1")
-    for name in ("trading-dev-month-failed", "trading-prod-month-failed"):
-        watch.put_metric_alarm(
-            AlarmName=name,
-            Namespace="AWS/States",
-            MetricName="ExecutionsFailed",
-            Statistic="Sum",
-            Period=300,
-            EvaluationPeriods=1,
-            Threshold=0,
-            ComparisonOperator="GreaterThanThreshold",
-        )
-        watch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="test")
+    ring("trading-dev-month-failed")
+    ring("trading-dev-day-missing", actions=False)
+    ring("trading-prod-month-failed")
     assert promote("--yes") == 1
     told = " ".join(capsys.readouterr().err.split())
     assert "trading-dev-month-failed" in told
+    assert "trading-dev-day-missing" not in told
     assert "trading-prod" not in told
     assert not [call for call in calls(tmp_path) if call.startswith("pulumi up")]
+
+
+def test_an_alarm_that_tells_nobody_holds_nothing_back(
+    aws: Ledger, programs: Install, tmp_path: Path
+) -> None:
+    """Where the schedules are off, no day ever succeeds, and `day-missing` is on for good."""
+    run_of(aws, "SUCCEEDED")
+    programs()
+    ring("trading-dev-day-missing", actions=False)
+    assert promote("--yes") == 0
+    assert calls(tmp_path)[-1] == "pulumi up --stack staging --yes"
 
 
 def test_a_deployment_that_fails_is_a_failure(aws: Ledger, programs: Install) -> None:

@@ -35,7 +35,7 @@ def promote_command(
     """Deploy this checkout to staging or prod, if the environment before it proves the release.
 
     It proves it when it runs exactly this checkout, which is clean, its latest month succeeded, and
-    none of its alarms is on.
+    none of its alarms is on but those that tell nobody.
     """
     source = BEFORE[to]
     revision = _clean_revision()
@@ -66,7 +66,7 @@ def _clean_revision() -> str:
 
 
 def _require_proof(environment: str, outputs: Mapping[str, Any]) -> None:
-    """Raise `MonthError` unless the latest month succeeded and no alarm is on."""
+    """Raise `MonthError` unless the latest month succeeded and no alarm with actions is on."""
     region = outputs["region"]
     table = boto3.resource("dynamodb", region_name=region)
     runs = Ledger(str(outputs["ledger_table"]), table).runs()
@@ -82,7 +82,8 @@ def _require_proof(environment: str, outputs: Mapping[str, Any]) -> None:
         .get_paginator("describe_alarms")
         .paginate(AlarmNamePrefix=f"trading-{environment}-", StateValue="ALARM")
     )
-    if ringing := [alarm["AlarmName"] for page in pages for alarm in page["MetricAlarms"]]:
+    on = [alarm for page in pages for alarm in page["MetricAlarms"]]
+    if ringing := [alarm["AlarmName"] for alarm in on if alarm["ActionsEnabled"]]:
         raise MonthError(
             f"alarms of {environment} are on: {', '.join(ringing)}; docs/operations.md says what"
             " to do about each"
