@@ -36,6 +36,7 @@ class Watched:
     schedule_group : name
     schedules : whether the schedules fire: if not, nobody misses a day
     api : id of the HTTP API
+    answering : functions that answer its routes
     door : what CloudWatch calls the load balancer and its target group, where there is one
     """
 
@@ -44,6 +45,7 @@ class Watched:
     dead_letters: pulumi.Input[str]
     schedule_group: pulumi.Input[str]
     api: pulumi.Input[str]
+    answering: Sequence[str]
     schedules: bool = True
     door: tuple[pulumi.Input[str], pulumi.Input[str]] | None = None
 
@@ -51,6 +53,10 @@ class Watched:
         """Return a metric that a function publishes of its own work."""
         dimensions = {"service": SERVICE, "station": self.functions[function]}
         return Metric(METRICS_NAMESPACE, name, dimensions, statistic)
+
+    def of_function(self, function: str, name: str) -> Metric:
+        """Return a metric that Lambda publishes of a function."""
+        return Metric("AWS/Lambda", name, {"FunctionName": self.functions[function]})
 
     def of_machine(self, machine: str, name: str) -> Metric:
         """Return a metric that Step Functions publishes of a state machine."""
@@ -123,10 +129,10 @@ def _functions(watched: Watched) -> list[AlarmSpec]:
             f"{key.replace('_', '-')}-errors",
             f"The function {key} failed; a state machine may have tried it again with success.",
             "critical" if key in CRITICAL_FUNCTIONS else "warning",
-            {"errors": Metric("AWS/Lambda", "Errors", {"FunctionName": name})},
+            {"errors": watched.of_function(key, "Errors")},
             section="function-errors",
         )
-        for key, name in watched.functions.items()
+        for key in watched.functions
     ]
 
 
@@ -175,7 +181,11 @@ def _answers(watched: Watched) -> list[AlarmSpec]:
     """Watch what is asked over the network; where nobody asks, there is no figure."""
     api = {"ApiId": watched.api}
     asked = {"calls": Metric("AWS/ApiGateway", "Count", api)}
-    failed = {"failures": Metric("AWS/ApiGateway", "5xx", api)}
+    # Not the API's 5xx: a 503 of `GET /health` is an answer, and a right one.
+    failed = {
+        f"{function}_errors": watched.of_function(function, "Errors")
+        for function in watched.answering
+    }
     found = []
     if watched.door is not None:
         balancer, group = watched.door

@@ -9,7 +9,7 @@ import pulumi
 from stacks.access import Grantable
 from stacks.alarm_catalogue import Watched
 from stacks.alerts import Alerts, AlertsArgs
-from stacks.api import Api, ApiArgs
+from stacks.api import ROUTES, Api, ApiArgs
 from stacks.boundary import Boundary, BoundaryArgs
 from stacks.configuration import ProgramConfiguration
 from stacks.daily import Daily, DailyArgs
@@ -272,6 +272,7 @@ class Environment:
             dead_letters=self.alerts.dead_letters.name,
             schedule_group=self.schedules.group.name,
             api=self.api.api.id,
+            answering=list(ROUTES.values()),
             schedules=configuration.schedules,
             door=(door.load_balancer.arn_suffix, door.target_group.arn_suffix) if door else None,
         )

@@ -56,10 +56,10 @@ def fetch(request: SessionRange, resources: Resources) -> Fetched:
 def watched() -> Watched:
     functions = {key: f"trading-dev-{key.replace('_', '-')}" for key in KEYS}
     machines = {"month": "arn:month", "day": "arn:day"}
-    return Watched(functions, machines, "dead-letters", "schedules", api="api")
+    return Watched(functions, machines, "dead-letters", "schedules", "api", ["api_health"])
 
 
-KEYS = ("fetch_daily", "rank", "mail_events")
+KEYS = ("api_health", "fetch_daily", "rank", "mail_events")
 
 
 def test_the_alarm_on_the_fetch_finds_what_the_fetch_publishes(

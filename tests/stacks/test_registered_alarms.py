@@ -82,6 +82,20 @@ def test_promises_are_those_of_the_design(recording: Recording) -> None:
         assert alarm["treatMissingData"] == "notBreaching"
 
 
+def test_an_answer_that_months_are_late_is_no_outage(recording: Recording) -> None:
+    """The API's 5xx would count the 503 of `GET /health`: failed functions are counted instead."""
+    queries = alarms(recording)["uptime"].inputs["metricQueries"]
+    metrics = {query["id"]: query["metric"] for query in queries if "metric" in query}
+    of_api = [m["metricName"] for m in metrics.values() if m["namespace"] == "AWS/ApiGateway"]
+    assert of_api == ["Count"]
+    deployed = {one.name: one for one in recording.of("aws:lambda/function:Function")}
+    failed = metrics["api_health_errors"]
+    assert (failed["namespace"], failed["metricName"]) == ("AWS/Lambda", "Errors")
+    assert failed["dimensions"] == {"FunctionName": deployed["api_health"].inputs["name"]}
+    (judged,) = (query["expression"] for query in queries if "expression" in query)
+    assert "api_health_errors" in judged.split("/")[0]
+
+
 def test_a_day_that_does_not_come_breaches_by_its_silence(dev: Recording) -> None:
     alarm = alarms(dev)["day-missing"].inputs
     assert alarm["treatMissingData"] == "breaching"
