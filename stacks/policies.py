@@ -13,7 +13,7 @@ VERSION = "2012-10-17"
 WILDCARD_REASONS: Mapping[str, str] = {
     "Trace": "X-Ray's write and sampling actions take no resource.",
     "DeliverLogs": "The log delivery actions, which Step Functions needs, take no resource.",
-    "FindLogGroup": "logs:DescribeLogGroups takes no resource: a flow log looks for its group.",
+    "FindLogGroup": "A flow log looks for its group; logs:DescribeLogGroups lists all of them.",
     "LogInToRegistry": "ecr:GetAuthorizationToken takes no resource.",
     "AdministerKey": "In a key policy, * is the key itself; without this the key is lost.",
     "PublishEncrypted": "In a key policy, * is the key itself.",
