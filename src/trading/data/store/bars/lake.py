@@ -21,6 +21,8 @@ from trading.data.store.bars.intraday import IntradayBars
 from trading.data.store.base import ObjectStore
 from trading.market.bars import BarInterval, CorporateAction
 
+WITHHELD = "withheld by the lake that it is a copy of"
+
 
 class LakeBars:
     """A `BarStore` on Parquet objects in S3 or a folder.
@@ -49,14 +51,14 @@ class LakeBars:
         *,
         adjusted_through: date | None = None,
     ) -> StoreReport:
-        """Keep bars, see `BarStore.store`; what is held in the same way is left out."""
+        """Keep bars, see `BarStore.store`; what is held in the same way is left out.
+
+        Any bar of a session that `withhold` held back serves it again, once the bars are in. A
+        session that was judged and quarantined stays so, whatever is stored of it.
+        """
         canonical = canonical_bars(bars, interval)
         if canonical.empty:
             return StoreReport(0, 0)
-        if interval is BarInterval.DAY:
-            for session in self._lake.quarantined():
-                if (canonical["date"] == pd.Timestamp(session)).any():
-                    self._lake.release(session)
         if interval is not BarInterval.DAY:
             based = with_basis(canonical, adjusted_through)
             return StoreReport(len(canonical), self._intraday.write(based, interval))
@@ -72,12 +74,15 @@ class LakeBars:
                 simulated=self._simulated,
                 adjusted_through=adjusted_through or last,
             )
+        for session, why in self._lake.quarantined().items():
+            if why == WITHHELD and (canonical["date"] == pd.Timestamp(session)).any():
+                self._lake.release(session)
         return StoreReport(len(canonical), len(changed))
 
     def withhold(self, session: date) -> None:
         """Serve no daily bar of a session, see `BarStore.withhold`: it is quarantined."""
         if session in self._lake.sessions().tolist():
-            self._lake.quarantine(session, ("withheld by the lake that it is a copy of",))
+            self._lake.quarantine(session, (WITHHELD,))
 
     def store_actions(self, actions: Iterable[CorporateAction], *, adjusted_through: date) -> int:
         """Keep corporate actions, see `BarStore.store_actions`."""
