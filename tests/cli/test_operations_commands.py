@@ -1,12 +1,14 @@
 """The operator's commands where there is nothing to operate on, and the way to a deployment."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
 from trading.cli.app import main
 from trading.cli.cloud import NAMES_OF_OUTPUTS
+from trading.month.payloads import StartRequest
 
 OUTPUTS = {
     **{output: f"the {output}" for output in NAMES_OF_OUTPUTS.values()},
@@ -71,3 +73,40 @@ def test_other_outputs_are_refused(
     file.write_text(text)
     assert code_of("exports", str(file)) == 2
     assert told in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "event"),
+    [
+        ((), {"as_of": "2025-02-03"}),
+        (
+            ("--exclude", "BRK B", "--exclude", "O'X", "--skip-training"),
+            {
+                "as_of": "2025-02-03",
+                "exclude": ["BRK B", "O'X"],
+                "overrides": {"skip_training": True},
+            },
+        ),
+    ],
+    ids=["plain", "by hand"],
+)
+def test_no_month_runs_here_while_the_shell_names_a_deployment(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+    event: dict[str, object],
+) -> None:
+    """It would succeed on the embedded cloud, and the deployment would have no signals."""
+    monkeypatch.setenv("TRADING_LEDGER_TABLE", "trading-prod-ledger")
+    monkeypatch.setenv("TRADING_ENVIRONMENT", "prod")
+    assert code_of("month", "--as-of", "2025-02-03", *options) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "TRADING_LEDGER_TABLE is trading-prod-ledger" in said
+    assert "`unset TRADING_LEDGER_TABLE`" in said
+    call = shlex.split(said.partition("start the month there with `")[2].partition("`")[0])
+    assert call[:5] == ["aws", "lambda", "invoke", "--function-name", "trading-prod-start-month"]
+    payload = call[call.index("--payload") + 1]
+    assert json.loads(payload) == event
+    assert StartRequest.model_validate_json(payload).as_of is not None
+    assert not (tmp_path / "home").exists()

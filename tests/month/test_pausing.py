@@ -137,7 +137,7 @@ def test_where_nothing_is_deployed_the_switch_holds_all_the_same(
 
 
 def test_an_older_run_a_finished_one_and_an_unknown_one_write_nothing(deployed: Resources) -> None:
-    with pytest.raises(StaleRunError, match="not in the ledger"):
+    with pytest.raises(StaleRunError, match="not in the ledger; .*trading-dev-start-month"):
         require_standing(month_run(), deployed)
     start_month(StartRequest(as_of=AS_OF), deployed)
     record = deployed.ledger.run_of("2019-12")

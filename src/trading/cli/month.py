@@ -1,6 +1,8 @@
 """`trading month`: bring in the bars, run the state machine, show what came of it."""
 
 import json
+import os
+import shlex
 import uuid
 from dataclasses import dataclass, field
 from datetime import date
@@ -20,7 +22,7 @@ from trading.cli.watch import ExecutionWatch
 from trading.config import Settings
 from trading.data.benchmark import load_benchmark
 from trading.data.providers import DataProvider, FetchResult, open_provider
-from trading.errors import DataError, MonthError
+from trading.errors import ConfigurationError, DataError, MonthError
 from trading.month.backfill import (
     Backfilled,
     continue_simulation,
@@ -51,7 +53,12 @@ class MonthOptions:
 
 
 def run_month(options: MonthOptions, settings: Settings) -> int:
-    """Run the month on the embedded cloud and return the exit code."""
+    """Run the month on the embedded cloud and return the exit code.
+
+    Raises `ConfigurationError` where the shell names a deployment on AWS: the month asked for would
+    run here, and that deployment would still have none.
+    """
+    _refuse_deployment(options, settings)
     home = Home.from_environment()
     with home.for_one_month(), PeakMemory() as memory:
         provider = open_provider(settings, options.bars)
@@ -75,6 +82,27 @@ def run_month(options: MonthOptions, settings: Settings) -> int:
             watch = watch_run(started, settings)
             outcome = Outcome.read(started, watch, resources, cloud.home, filled)
             return close(outcome, memory, as_json=options.as_json)
+
+
+def _refuse_deployment(options: MonthOptions, settings: Settings) -> None:
+    table = os.environ.get("TRADING_LEDGER_TABLE")
+    if not table:
+        return
+    asked = StartRequest(
+        as_of=options.as_of or current_month_start(settings),
+        exclude=options.exclude,
+        overrides=options.overrides,
+    )
+    call = (
+        f"aws lambda invoke --function-name trading-{settings.environment}-start-month"
+        " --cli-binary-format raw-in-base64-out --payload"
+        f" {shlex.quote(asked.model_dump_json(exclude_defaults=True))} out.json"
+    )
+    raise ConfigurationError(
+        f"this shell names a deployment on AWS (TRADING_LEDGER_TABLE is {table}), and `trading"
+        f" month` runs on this machine's embedded cloud; start the month there with `{call}`, or"
+        " say `unset TRADING_LEDGER_TABLE` to run one here"
+    )
 
 
 def _check_files(options: MonthOptions, settings: Settings) -> None:

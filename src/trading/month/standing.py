@@ -23,8 +23,8 @@ def require_standing(month: MonthRun, resources: Resources) -> None:
     record = resources.ledger.run_of(month.month)
     if record is None:
         raise StaleRunError(
-            f"{month.execution} is not in the ledger; months are started by the start-month"
-            " function (`trading month`, `trading redrive`)"
+            f"{month.execution} is not in the ledger; months are started by the function"
+            f" trading-{resources.settings.environment}-start-month, or again by `trading redrive`"
         )
     if record.run != month.run:
         raise StaleRunError(
