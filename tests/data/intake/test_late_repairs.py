@@ -12,6 +12,7 @@ from intake_examples import Place
 from trading.cli.app import main
 from trading.data.actions.symbols import Listing, SymbolMap
 from trading.data.intake import SessionStatus
+from trading.data.intake.proofs import PROVED
 from trading.data.late_repairs import (
     LateRepair,
     add_repairs,
@@ -136,6 +137,75 @@ def test_composed_repairs_multiply_and_count_no_sooner() -> None:
     assert composed(ROWS, None) is ROWS
     # Another volume is another repair, though the prices are the same.
     assert add_repairs((ROWS,), [later])[1] == 1
+
+
+def test_a_session_that_fails_proves_nothing(tmp_path: Path) -> None:
+    place = faulty(FolderStore(tmp_path / "lake"))
+    place.run(place.days[: ROW + 1])
+    place.run(place.days[ROW + 1 : ROW + 3])
+    third, fourth = place.days[ROW + 3 : ROW + 5]
+    rules = place.settings
+    place.settings = rules.model_copy(
+        update={"data": rules.data.model_copy(update={"min_symbols": 1000})}
+    )
+    result = place.run([third])
+    assert result.count(SessionStatus.QUARANTINED) == 1
+    assert place.lake.repairs() == ()
+    (told,) = [sentence for sentence in result.told() if WRONG in sentence]
+    assert f"1 stored bar(s) of {WRONG} are not mended" in told
+    # The next session that passes finds it again.
+    place.settings = rules
+    (told,) = [sentence for sentence in place.run([fourth]).told() if WRONG in sentence]
+    assert "served mended" in told
+    (repair,) = place.lake.repairs()
+    assert (repair.session, repair.known) == (place.days[ROW], fourth)
+
+
+def test_of_sessions_asked_together_those_that_pass_prove(tmp_path: Path) -> None:
+    place = faulty(FolderStore(tmp_path / "lake"))
+    place.run(place.days[: ROW + 1])
+    bars, thin = place.services._bars, place.days[ROW + 4]
+
+    def most_are_missing(
+        column: int, rows: list[int], fault: str
+    ) -> list[tuple[date, dict[str, float]]]:
+        told = bars(column, rows, fault)
+        return [(day, bar) for day, bar in told if day != thin or column < 10]
+
+    place.services._bars = most_are_missing  # type: ignore[method-assign, assignment]
+    result = place.run(place.days[ROW + 1 : ROW + 5])
+    assert result.count(SessionStatus.QUARANTINED) == 1
+    (repair,) = place.lake.repairs()
+    assert repair.known == place.days[ROW + 3]
+
+
+@pytest.mark.parametrize("killed", ["run.settle_proof", "run.IntakeRun._store"])
+def test_a_kill_between_proof_and_repair_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: str
+) -> None:
+    place = faulty(FolderStore(tmp_path / "lake"))
+    place.run(place.days[: ROW + 1])
+
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"trading.data.intake.{killed}", kill)
+        with pytest.raises(KeyboardInterrupt):
+            place.run(place.days[ROW + 1 : ROW + 4])
+    assert place.lake.repairs() == ()
+    place.run(place.days[ROW + 1 : ROW + 4])
+    (repair,) = place.lake.repairs()
+    assert (repair.session, repair.known) == (place.days[ROW], place.days[ROW + 3])
+    assert not list(place.store.keys(PROVED))
+
+
+def test_what_is_no_proof_is_named(tmp_path: Path) -> None:
+    place = Place(FolderStore(tmp_path / "lake"))
+    for body in (b"{", b"[]", b'{"rounds": {"today": 0}, "repairs": []}'):
+        place.store.put(f"{PROVED}2024-06-20_2024-06-21.json", body)
+        with pytest.raises(DataError, match="2024-06-20_2024-06-21.json .*delete it"):
+            place.run(place.days[:1])
 
 
 def test_a_repair_is_shown_and_taken_back_for_good(

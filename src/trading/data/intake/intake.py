@@ -7,6 +7,7 @@ from datetime import date
 from trading.config import Settings
 from trading.data.intake.commit import Place, finish_chosen
 from trading.data.intake.outcome import IntakeProgress, IntakeResult
+from trading.data.intake.proofs import settle_proofs
 from trading.data.intake.pulse import Pulse
 from trading.data.intake.run import IntakeRun
 from trading.data.intake.todo import sessions_to_do
@@ -110,6 +111,7 @@ class Intake:
                 report,
             )
             finish_chosen(place)
+            settle_proofs(place)
             todo = sessions_to_do(self._store, days, wanted, self._settings, now=self._clock.now())
             if await run.follow_shares(todo):
                 todo = sessions_to_do(

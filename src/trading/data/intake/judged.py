@@ -1,6 +1,6 @@
 """From a provider's answer to sessions that can be stored: pipeline, repairs, verdict."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -9,20 +9,17 @@ import numpy as np
 import pandas as pd
 
 from trading.config import Settings
+from trading.data.intake.older import Older, prove_older
 from trading.data.lake import Lake
-from trading.data.late_repairs import LateRepair, composed
 from trading.data.pipeline import CleanData, DataPipeline, RawData
 from trading.data.providers.base import FetchResult, MissingBars
 from trading.data.quality import QualityReport, QualityVerdict, Severity, check_session
 from trading.data.repairs.record import Repair
-from trading.market.bars import PRICE_COLUMNS, CorporateAction
+from trading.market.bars import CorporateAction
 from trading.market.panel import Panel
 
 # Calendar days of stored history that new sessions are judged against.
 CONTEXT_DAYS = 45
-# A repair that moves these moves a whole bar to another level.
-LEVELS = frozenset(PRICE_COLUMNS)
-LEVEL_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -46,20 +43,6 @@ class JudgedSession:
     original_bars: tuple[Mapping[str, Any], ...] = ()
 
 
-@dataclass(frozen=True)
-class Older:
-    """What new bars prove about stored ones.
-
-    Attributes
-    ----------
-    repairs : of bars on a wrong level
-    told : the same in words, and what is proved otherwise and is not mended
-    """
-
-    repairs: tuple[LateRepair, ...] = ()
-    told: tuple[str, ...] = ()
-
-
 def judge_sessions(
     result: FetchResult,
     lake: Lake,
@@ -74,7 +57,7 @@ def judge_sessions(
     Bars go through the pipeline together with the sessions that the lake holds before them:
     without a history nothing can be proved. Only the new bars are taken from it. A simulated
     market has no faults to mend and is judged as it is. `through` is the day through which the
-    source has adjusted the bars, `today` the exchange's date.
+    source has adjusted the bars, `today` the exchange's date. A session that fails proves nothing.
 
     Raises `DataError` when the pipeline refuses the rows.
     """
@@ -86,12 +69,29 @@ def judge_sessions(
         context = lake.bars(None, before=first, start=first - timedelta(days=CONTEXT_DAYS))
     else:
         context = _context(result, lake, first, last, through)
-    older = Older()
+    came = result
     clean = None
     if not simulated:
         clean = _process(result, context, settings, today)
-        older = _older(clean, first, last, lake, through)
         result = _taken(result, clean)
+    judged = _judge(result, context, settings, clean)
+    if clean is None:
+        return judged, Older()
+    older = prove_older(clean, first, last, lake, through)
+    failed = {each.session for each in judged if each.quality.verdict is QualityVerdict.FAIL}
+    if not (older.repairs and failed):
+        return judged, older
+    came = _without(came, failed)
+    sound = Older()
+    if len(came.bars):
+        clean, last = _process(came, context, settings, today), came.bars["date"].max().date()
+        sound = prove_older(clean, first, last, lake, through)
+    return judged, sound.instead_of(older)
+
+
+def _judge(
+    result: FetchResult, context: pd.DataFrame, settings: Settings, clean: CleanData | None
+) -> list[JudgedSession]:
     days = [stamp.date() for stamp in sorted(result.bars["date"].unique())]
     whole = pd.concat([context, result.bars], ignore_index=True) if len(context) else result.bars
     panel = Panel.from_bars(_with_adjusted(whole))
@@ -103,7 +103,13 @@ def judge_sessions(
         window = panel.rows(slice(int(np.searchsorted(panel.sessions, start)), None))
         quality = check_session(window, day, settings)
         judged.append(_judged(day, rows, result, quality, clean, days))
-    return judged, older
+    return judged
+
+
+def _without(result: FetchResult, failed: Collection[date]) -> FetchResult:
+    stamps = result.bars["date"]
+    kept = result.bars[~stamps.isin([pd.Timestamp(day) for day in failed])]
+    return replace(result, bars=kept.reset_index(drop=True))
 
 
 def _context(
@@ -156,56 +162,6 @@ def _beside(result: FetchResult, bars: pd.DataFrame) -> pd.DataFrame | None:
         return result.provenance
     keys = ["date", "symbol"]
     return bars[keys].merge(result.provenance, on=keys, how="left").reset_index(drop=True)
-
-
-def _older(clean: CleanData, first: date, last: date, lake: Lake, through: date) -> Older:
-    """Return what the new bars, from `first` to `last`, prove wrong about stored ones."""
-    # The stored bars were read with these repairs, and are mended from there.
-    held = {row.key: row for row in lake.repairs(before=through + timedelta(days=1))}
-    undone = lake.undone_repairs()
-    found: list[LateRepair] = []
-    told = []
-    for repair in clean.repairs:
-        if repair.first >= first:
-            continue
-        words = f"{repair.symbol} from {repair.first} to {min(repair.last, first)}"
-        kind = repair.kind.value.replace("_", " ")
-        proved = _late_repairs(clean, repair, first, last)
-        rows = [row for row in proved if row.key not in undone]
-        if proved and not rows:
-            continue
-        found += [composed(row, held.get(row.key)) for row in rows]
-        done = f"{len(rows)} bar(s) are served mended to who reads as of a day after {last}"
-        otherwise = "fetch them again, or run `trading data check`"
-        told.append(
-            f"stored bars of {words} are wrong ({kind}): {repair.evidence}; "
-            f"{done if rows else otherwise}"
-        )
-    return Older(tuple(found), tuple(told))
-
-
-def _late_repairs(clean: CleanData, repair: Repair, first: date, last: date) -> list[LateRepair]:
-    """Return the repairs of stored bars that one of the pipeline's comes to; [] where it is none.
-
-    A wrong level is a factor on each bar; a wrong dividend is not.
-    """
-    if not set(repair.fields) >= LEVELS:
-        return []
-    was = clean.original_bars
-    days = was["date"].dt.date
-    mine = was[(was["symbol"] == repair.symbol) & (days >= repair.first) & (days < first)]
-    mine = mine[mine["date"].dt.date <= repair.last]
-    now = clean.bars[clean.bars["symbol"] == repair.symbol].set_index("date")["close"]
-    found = []
-    for stamp, close in zip(mine["date"], mine["close"], strict=True):
-        ratio = float(now[stamp]) / float(close)
-        scale = min((repair.factor, 1 / repair.factor), key=lambda f: abs(f / ratio - 1))
-        if abs(scale / ratio - 1) > LEVEL_TOLERANCE:
-            continue
-        volume = 1 / scale if "volume" in repair.fields else 1.0
-        row = (last, repair.symbol, stamp.date(), repair.kind.value, scale, volume)
-        found.append(LateRepair(*row, repair.evidence))
-    return found
 
 
 def _judged(

@@ -11,7 +11,7 @@ import pandas as pd
 from trading.config import Settings
 from trading.data.actions.symbols import SymbolMap
 from trading.data.intake.chain import Chain, open_chain
-from trading.data.intake.commit import Place, commit_session, mend_older
+from trading.data.intake.commit import Place, commit_session
 from trading.data.intake.judged import JudgedSession, judge_sessions
 from trading.data.intake.kept import clear_parts
 from trading.data.intake.outcome import (
@@ -20,6 +20,7 @@ from trading.data.intake.outcome import (
     SessionOutcome,
     SessionStatus,
 )
+from trading.data.intake.proofs import note_proof, settle_proof
 from trading.data.intake.pulse import IntakeStopped, Pulse
 from trading.data.intake.record import SessionRecord
 from trading.data.intake.splits import settle_splits
@@ -32,6 +33,7 @@ from trading.data.intake.symbols import (
 )
 from trading.data.intake.todo import ToDo
 from trading.data.lake import Lake
+from trading.data.late_repairs import LateRepair
 from trading.data.providers.base import DataProvider, FetchResult, MissingBars
 from trading.data.providers.clock import Clock
 from trading.data.providers.fallback import missing_alert
@@ -240,13 +242,29 @@ class IntakeRun:
         except DataError as error:
             self._nothing(block, f"refused: {error}")
             return False
-        mend_older(self.place, older.repairs)
         answer = replace(answer, alerts=(*answer.alerts, *doubts, *older.told))
         if len(block.sessions) > 1:
             first, last = block.sessions[0], block.sessions[-1]
             self._alerts += [f"{first} to {last}: {alert}" for alert in answer.alerts]
+        proof = self._noted(judged, older.repairs)
         self._store(block, judged, answer, chain)
+        if proof and not settle_proof(self.place, proof):
+            self._alerts.append(
+                "stored bars are not mended after all: another run stored what proves them wrong, "
+                "and it failed its check"
+            )
         return bool(judged)
+
+    def _noted(self, judged: Sequence[JudgedSession], repairs: Sequence[LateRepair]) -> str | None:
+        """Write down what the sessions that pass prove of older ones; None where it is nothing."""
+        if not repairs:
+            return None
+        passed = [x.session for x in judged if x.quality.verdict is not QualityVerdict.FAIL]
+        return note_proof(self.place, {day: self._rounds(day) for day in passed}, repairs)
+
+    def _rounds(self, day: date) -> int:
+        known = self._records.get(day)
+        return 0 if known is None else known.rounds
 
     def _store(
         self,
@@ -265,11 +283,10 @@ class IntakeRun:
                 reason = gaps[0].reason if gaps else "no provider has a bar of it"
                 self._nothing(replace(block, sessions=(day,)), reason, gaps)
                 continue
-            known = self._records.get(day)
             record = commit_session(
                 self.place,
                 each,
-                rounds=0 if known is None else known.rounds,
+                rounds=self._rounds(day),
                 whole=block.lacking is None,
                 through=chain.through,
                 by_symbol=chain.by_symbol,
