@@ -233,13 +233,32 @@ def test_a_new_account_has_too_few_executions_to_reserve(account: Account, needs
     assert about(examine(read_needs(ROOT, "dev")), "concurrent").verdict is Verdict.WARNING
 
 
-def test_a_second_recorder_is_foreseen(account: Account, needs: Needs) -> None:
-    recorders = {"ConfigurationRecorders": [{"name": "default"}]}
-    account.answers["DescribeConfigurationRecorders"] = recorders
-    found = about(examine(needs), "AWS Config")
-    assert found.blocks
-    assert "trading:awsConfig to rules" in found.way_out
-    assert not about(examine(read_needs(ROOT, "dev")), "AWS Config").blocks
+@pytest.mark.parametrize(
+    ("mode", "recorder", "verdict", "told"),
+    [
+        ("full", None, Verdict.OK, "room for trading-prod-recorder"),
+        ("full", "trading-prod-recorder", Verdict.OK, "the environment's own"),
+        ("full", "default", Verdict.FAILED, "trading:awsConfig to rules"),
+        ("full", "trading-staging-recorder", Verdict.FAILED, "trading:awsConfig to rules"),
+        ("rules", "default", Verdict.OK, "what default records"),
+        ("rules", None, Verdict.FAILED, "trading:awsConfig to full"),
+        ("rules", "trading-prod-recorder", Verdict.FAILED, "goes with this setting"),
+        ("'off'", None, Verdict.OK, "does not use it"),
+        ("off", "default", Verdict.OK, "does not use it"),
+    ],
+)
+def test_the_one_recorder_of_a_region_is_there_where_it_is_needed_and_only_there(
+    account: Account, tmp_path: Path, mode: str, recorder: str | None, verdict: Verdict, told: str
+) -> None:
+    whole = (ROOT / "Pulumi.prod.yaml").read_text(encoding="utf-8")
+    assert "awsConfig: full" in whole
+    file = tmp_path / "Pulumi.prod.yaml"
+    file.write_text(whole.replace("awsConfig: full", f"awsConfig: {mode}"), encoding="utf-8")
+    recorders = [] if recorder is None else [{"name": recorder}]
+    account.answers["DescribeConfigurationRecorders"] = {"ConfigurationRecorders": recorders}
+    found = about(examine(read_needs(tmp_path, "prod")), "AWS Config")
+    assert found.verdict is verdict
+    assert told in f"{found.says}; {found.way_out}"
 
 
 def test_what_may_not_be_done_is_named(account: Account, needs: Needs) -> None:

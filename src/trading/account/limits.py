@@ -125,7 +125,12 @@ def mail(session: boto3.Session, needs: Needs) -> Finding:
 
 
 def recorder(session: boto3.Session, needs: Needs) -> Finding:
-    """Find whether the region has AWS Config's recorder already, of which there is only one."""
+    """Find whether AWS Config's recorder, the region's only one, is as the environment needs it.
+
+    A deployment that records makes its own; one that only judges needs another's.
+    """
+    if not needs.judges_configuration:
+        return ok(RECORDER, "the environment does not use it")
     try:
         found = session.client("config").describe_configuration_recorders()
     except ClientError as error:
@@ -137,12 +142,21 @@ def recorder(session: boto3.Session, needs: Needs) -> Finding:
     except BotoCoreError as error:
         return unknown(RECORDER, f"it cannot be asked: {error}", "check the network")
     names = [str(one["name"]) for one in found["ConfigurationRecorders"]]
-    if names and needs.records_configuration:
+    own = f"trading-{needs.environment}-recorder"
+    others = [name for name in names if name != own]
+    if not needs.records_configuration:
+        if others:
+            return ok(RECORDER, f"the rules judge what {others[0]} records")
+        says = f"{own} goes with this setting" if names else "the region has none"
         return failed(
             RECORDER,
-            f"the region has the recorder {names[0]} already, and can have only one",
+            f"the rules need a recorder, and {says}",
+            "set trading:awsConfig to full, which makes one, or to off",
+        )
+    if others:
+        return failed(
+            RECORDER,
+            f"the region has the recorder {others[0]} already, and can have only one",
             "set trading:awsConfig to rules, which uses that one",
         )
-    if not names and not needs.records_configuration:
-        return ok(RECORDER, "nothing is recorded, and nothing needs it here")
-    return ok(RECORDER, "one recorder, as it should be")
+    return ok(RECORDER, f"{own} is the environment's own" if names else f"room for {own}")

@@ -63,20 +63,24 @@ class Needs:
 
     Attributes
     ----------
+    environment : part of every name
     region : where it is deployed
     settings : of the domain
     sender, recipients : of the mail
     verifies_recipients : whether the program makes identities for the recipients
     reserves_concurrency : whether functions reserve executions of the account
-    records_configuration : whether the program makes AWS Config's recorder
+    judges_configuration : whether the program makes AWS Config's rules, which need a recorder
+    records_configuration : whether the program makes the recorder too
     """
 
+    environment: str
     region: str
     settings: Settings
     sender: str
     recipients: tuple[str, ...]
     verifies_recipients: bool
     reserves_concurrency: bool
+    judges_configuration: bool
     records_configuration: bool
 
     @property
@@ -111,12 +115,15 @@ def read_needs(root: Path, stack: str) -> Needs:
     recipients = config.get("trading:recipients") or []
     if not isinstance(recipients, list):
         raise ConfigurationError(f"{path}: trading:recipients must be a list of addresses")
+    config_mode = config.get("trading:awsConfig")
     return Needs(
+        environment=str(config.get("trading:environment") or stack),
         region=str(config.get("aws:region") or DEFAULT_REGION),
         settings=load_settings(overrides=config.get("trading:settings") or {}, environ={}),
         sender=str(config.get("trading:mailIdentity") or config.get("trading:sender") or ""),
         recipients=tuple(map(str, recipients)),
         verifies_recipients=bool(config.get("trading:verifyRecipients")),
         reserves_concurrency=bool(config.get("trading:reservedConcurrency")),
-        records_configuration=config.get("trading:awsConfig") == "full",
+        judges_configuration=config_mode in ("rules", "full"),
+        records_configuration=config_mode == "full",
     )
