@@ -42,6 +42,26 @@ def test_every_alarm_links_to_a_section_that_exists(stack: str) -> None:
     assert not linked - ANCHORS
 
 
+@pytest.mark.slow
+def test_without_protection_everything_goes_as_tear_down_says() -> None:
+    told = RUNBOOK.partition("## Tear down")[2].partition("\n## ")[0]
+    gone = {
+        "aws:s3/bucket:Bucket": ("forceDestroy", True, "deletes buckets"),
+        "aws:ecr/repository:Repository": ("forceDelete", True, "registries with everything"),
+        "aws:kms/key:Key": ("deletionWindowInDays", 7, "encryption wait 7 days"),
+        "aws:secretsmanager/secret:Secret": ("recoveryWindowInDays", 7, "providers wait 7 days"),
+    }
+    resources = record("dev", {"protect": "false"}).resources
+    for kind, (name, value, sentence) in gone.items():
+        found = [one.inputs for one in resources if one.type == kind]
+        assert found
+        assert {one.get(name) for one in found} == {value}, kind
+        assert sentence in told
+    secrets = [one.inputs["name"] for one in resources if one.type.endswith(":Secret")]
+    (looped,) = re.findall(r"for provider in ([\w ]+); do", told)
+    assert {f"trading-dev/providers/{one}" for one in looped.split()} == set(secrets)
+
+
 def test_links_within_the_runbook_lead_somewhere() -> None:
     assert set(re.findall(r"\]\(#([\w-]+)\)", RUNBOOK)) <= ANCHORS
     files = set(re.findall(r"\]\((\w[\w-]*\.md)", RUNBOOK))
