@@ -2,14 +2,18 @@
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from intake_examples import MORNING, Place
 
 from trading.data.actions.symbols import Listing, SymbolMap
 from trading.data.intake import SessionStatus
+from trading.data.intake.commit import commit_session
+from trading.data.intake.followed import UNSETTLED, unsettled
 from trading.data.lake import Lake
 from trading.data.store.folder import FolderStore
+from trading.errors import DataError
 
 RENAMED, NEW = "T0004", "META"
 DAY = 10
@@ -186,3 +190,88 @@ def test_few_symbols_are_named_by_hand_and_no_list_is_asked(folder: FolderStore)
     place = Place(folder, symbols=10)
     place.run(place.days[-1:])
     assert not [t for t in place.services.targets if "/v3/reference/tickers" in t]
+
+
+class Killed(BaseException):
+    """Whatever ends a process: nothing of the run comes after it."""
+
+
+def killed_at(monkeypatch: pytest.MonkeyPatch, place: Place, days: list[date], what: str) -> None:
+    """Run, and die at a step of the run, or at its third session."""
+    module = "trading.data.intake.run"
+    kept, committed = commit_session, iter(range(2))
+
+    def dies(*_: object, **__: object) -> None:
+        raise Killed
+
+    def third(*given: Any, **named: Any) -> Any:
+        if next(committed, None) is None:
+            raise Killed
+        return kept(*given, **named)
+
+    with monkeypatch.context() as patched:
+        if what == "sessions":
+            patched.setattr(f"{module}.commit_session", third)
+        elif what == "map":
+            patched.setattr(Lake, "ingest_symbols", dies)
+        else:
+            patched.setattr(f"{module}.settle_shares", dies)
+        with pytest.raises(Killed):
+            place.run(days)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("what", "later"), [("map", 0), ("sessions", 0), ("sessions", 1), ("settling", 0)]
+)
+def test_a_killed_run_settles_its_renames_in_the_next(
+    folder: FolderStore, monkeypatch: pytest.MonkeyPatch, what: str, later: int
+) -> None:
+    place = place_of(folder)
+    every_morning(place, place.days[:6])
+    place.expected = [f"T{i:04d}" for i in range(60)]
+    place.now = MORNING
+    end = len(place.days) - later
+    killed_at(monkeypatch, place, place.days[6:end], what)
+    assert folder.get(UNSETTLED).body
+    result = place.run(place.days[6:])
+    assert result.told() == (f"{RENAMED} is {NEW} since {place.days[DAY]}: one history",)
+    assert place.lake.symbols().renames() == ((place.days[DAY], RENAMED, NEW),)
+    assert history_of(place.lake, NEW, date(2025, 1, 1)) == place.days
+    assert UNSETTLED not in place.files()
+    assert place.run(place.days[6:]).told() == ()
+
+
+@pytest.mark.slow
+def test_a_stopped_run_settles_its_renames_in_the_next(folder: FolderStore) -> None:
+    place = place_of(folder)
+    every_morning(place, place.days[:6])
+    place.expected = [f"T{i:04d}" for i in range(60)]
+    place.now = MORNING
+    stopped = place.run(place.days[6:], stop=lambda: len(place.lake.sessions()) >= 8)
+    assert stopped.count(SessionStatus.LEFT) == len(place.days) - 8
+    # No bar has told the day yet: it is that of the list.
+    assert place.lake.symbols().renames() == ((place.days[-1], RENAMED, NEW),)
+    place.run(place.days[6:])
+    assert place.lake.symbols().renames() == ((place.days[DAY], RENAMED, NEW),)
+    assert history_of(place.lake, NEW, date(2025, 1, 1)) == place.days
+    assert UNSETTLED not in place.files()
+
+
+@pytest.mark.slow
+def test_a_run_of_old_sessions_leaves_the_note_to_its_own(
+    folder: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = place_of(folder)
+    every_morning(place, place.days[:6])
+    place.expected = [f"T{i:04d}" for i in range(60)]
+    place.now = MORNING
+    killed_at(monkeypatch, place, place.days[6:], "sessions")
+    assert place.run(place.days[:6]).told() == ()
+    assert folder.get(UNSETTLED).body
+    # A map that somebody gave the lake since is not replaced by what the note knows.
+    mine = SymbolMap((Listing("MINE", place.days[0], None, "share"),))
+    assert unsettled(folder, mine) is None
+    folder.put(UNSETTLED, b"[1]")
+    with pytest.raises(DataError, match=r"intake/symbols.json .* delete it"):
+        place.run(place.days[6:])

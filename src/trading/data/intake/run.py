@@ -12,6 +12,7 @@ from trading.config import Settings
 from trading.data.actions.symbols import SymbolMap
 from trading.data.intake.chain import Chain, open_chain
 from trading.data.intake.commit import Place, commit_session
+from trading.data.intake.followed import FollowedShares, strike_out
 from trading.data.intake.judged import JudgedSession, judge_sessions
 from trading.data.intake.kept import clear_parts
 from trading.data.intake.outcome import (
@@ -25,7 +26,6 @@ from trading.data.intake.pulse import IntakeStopped, Pulse
 from trading.data.intake.record import SessionRecord
 from trading.data.intake.splits import settle_splits
 from trading.data.intake.symbols import (
-    FollowedShares,
     follow_shares,
     settle_shares,
     wanted_names,
@@ -132,6 +132,7 @@ class IntakeRun:
             return False
         self._followed = await follow_shares(
             self.providers,
+            self.store,
             self.lake,
             todo.new,
             self.symbols,
@@ -162,8 +163,12 @@ class IntakeRun:
                 self._outcomes.setdefault(day, left)
         self._renamed = settle_shares(self._followed, self.lake, self.symbols, through=self.through)
         unfinished = (SessionStatus.LEFT, SessionStatus.FAILED)
+        if any(o.status in unfinished for o in self._outcomes.values()):
+            return
+        if self._followed.day is not None:
+            strike_out(self.store)
         days = [*todo.ask, *todo.held]
-        if days and not any(o.status in unfinished for o in self._outcomes.values()):
+        if days:
             clear_parts(self.store, min(days), max(days), self.through)
 
     def result(self, todo: ToDo) -> IntakeResult:

@@ -9,18 +9,25 @@ which day: over several sessions that is told by the bars, once they are stored.
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from trading.data.actions.observed import ListedShare, SymbolChange, observe
+from trading.data.actions.observed import ListedShare, observe
 from trading.data.actions.symbols import SymbolMap
+from trading.data.intake.followed import (
+    FollowedShares,
+    note_unsettled,
+    strike_out,
+    unsettled,
+)
 from trading.data.intake.pulse import Pulse
 from trading.data.lake import Lake
 from trading.data.providers.base import DataProvider, FetchResult
 from trading.data.providers.polygon_answers import Ticker, to_polygon
+from trading.data.store.base import ObjectStore
 from trading.errors import DataError, ProviderError
 from trading.market.panel import SessionArray
 
@@ -40,30 +47,9 @@ class TellsTickers(Protocol):
         """Return the listed shares as of `on`. Raises `ProviderError`."""
 
 
-@dataclass(frozen=True)
-class FollowedShares:
-    """The symbol map of a run.
-
-    Attributes
-    ----------
-    symbols : the map, as the lake has it
-    told : what the operator has to read
-    held, listed, day : the map before the last list, that list, and its day; None without one
-    since : the first day on which what the list changed may have happened
-    changes : what it changed, on `day` as long as no bar tells an earlier one
-    """
-
-    symbols: SymbolMap
-    told: tuple[str, ...] = ()
-    held: SymbolMap = field(default_factory=SymbolMap)
-    listed: tuple[ListedShare, ...] = ()
-    day: date | None = None
-    since: date | None = None
-    changes: tuple[SymbolChange, ...] = ()
-
-
 async def follow_shares(
     providers: Sequence[DataProvider],
+    store: ObjectStore,
     lake: Lake,
     sessions: Sequence[date],
     symbols: Sequence[str] | None,
@@ -73,9 +59,13 @@ async def follow_shares(
 ) -> FollowedShares:
     """Ask what is listed, and keep the map; it never fails for a provider.
 
+    What a run before changed and did not settle is this run's to settle; without new sessions it is
+    where the last one of that run is stored.
+
     Parameters
     ----------
     providers : the first that tells tickers is asked
+    store : of the lake, for the note of what is not settled
     sessions : new ones, ascending; without any nothing is asked
     symbols : who is wanted, None for whoever comes
     through : the last session that is over: the day of the map
@@ -83,26 +73,27 @@ async def follow_shares(
     held = lake.symbols()
     teller = next((p for p in providers if isinstance(p, TellsTickers)), None)
     few = symbols is not None and len(symbols) < LEAST_SYMBOLS
-    if teller is None or not sessions or few:
+    if teller is None or few:
         return FollowedShares(held)
-    days = [sessions[-1]]
-    if not held.listings:
-        served = lake.sessions()
-        begin = min([sessions[0], *(day.astype(object) for day in served[:1])])
-        days = sorted({begin, sessions[-1]})
-    elif any(sessions[-1] < listing.first for listing in held.listings):
+    pending = unsettled(store, held) if held.listings else None
+    if not sessions:
+        stored = pending is not None and pending.day in lake.sessions().tolist()
+        return pending if pending is not None and stored else FollowedShares(held)
+    if any(sessions[-1] < listing.first for listing in held.listings):
         return FollowedShares(held)
-    followed, told = FollowedShares(held), []
+    days = [sessions[-1]] if held.listings else _first_and_last(lake, sessions)
+    followed, told = pending or FollowedShares(held), []
     for day in days:
         try:
             async with asyncio.timeout(pulse.seconds()):
                 listed = _lines(await teller.tickers(day), symbols)
             if not listed:
                 raise DataError(f"{teller.name} lists no ticker on {day}")
-            before = followed.symbols
+            before, since = followed.symbols, days[0] if len(days) > 1 else sessions[0]
+            if pending is not None:
+                before, since = pending.held, min(since, pending.since or since)
             made, changes = observe(before, listed, day)
             first = not before.listings
-            since = days[0] if len(days) > 1 else sessions[0]
             followed = FollowedShares(
                 made, (), before, listed, day, since, () if first else changes
             )
@@ -112,13 +103,21 @@ async def follow_shares(
                 f"the tickers of {day} could not be asked ({why}): a share renamed since is "
                 "taken for another one until they are"
             )
-    if followed.symbols != held:
-        try:
-            lake.ingest_symbols(followed.symbols, told=through)
-        except DataError as error:
-            # The lake was told later than this clock says: what it has is newer.
-            return FollowedShares(held, (*told, str(error)))
+    try:
+        _keep(store, lake, followed, through)
+    except DataError as error:
+        # The lake was told later than this clock says: what it has is newer.
+        strike_out(store)
+        return FollowedShares(held, (*told, str(error)))
     return replace(followed, told=tuple(told))
+
+
+def _keep(store: ObjectStore, lake: Lake, followed: FollowedShares, through: date) -> None:
+    """Keep a map, and before it the note of what has to be settled of it."""
+    if followed.changes:
+        note_unsettled(store, followed)
+    if followed.symbols != lake.symbols():
+        lake.ingest_symbols(followed.symbols, told=through)
 
 
 def settle_shares(
@@ -193,6 +192,13 @@ def without_other_names(
             and not known.goes_by_another(gap.symbol, day)
         ]
     return replace(answer, missing=tuple(kept))
+
+
+def _first_and_last(lake: Lake, sessions: Sequence[date]) -> list[date]:
+    """Return the first session that there is, and the last of the new ones."""
+    served = lake.sessions()
+    begin = min([sessions[0], *(day.astype(object) for day in served[:1])])
+    return sorted({begin, sessions[-1]})
 
 
 def _lines(tickers: Iterable[Ticker], symbols: Sequence[str] | None) -> tuple[ListedShare, ...]:
