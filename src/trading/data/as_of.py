@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from trading.data.actions.listings import follow_shares, rename_actions
+from trading.data.actions.listings import follow_shares, rename_actions, rename_bars
 from trading.data.actions.readjust import SHIFT, IntArray, Moves, keys, on_basis_of, readjust
 from trading.data.actions.symbols import SymbolMap
 from trading.data.actions.told import ToldAction, in_force
@@ -94,6 +94,14 @@ class Knowledge:
         if not self.repairs:
             return list(parts)
         return [repaired(part, self.repairs) for part in parts]
+
+    def repaired_as_stored(self, parts: Sequence[BarColumns]) -> list[BarColumns]:
+        """Return the bars repaired, under the symbols and on the basis that they are stored."""
+        if not self.repairs:
+            return list(parts)
+        renamed = [rename_bars(part, self.symbols, self.through) for part in parts]
+        mended = self._mended(renamed)
+        return [replace(part, values=m.values) for part, m in zip(parts, mended, strict=True)]
 
     def closes_until(self, parts: Sequence[BarColumns], end: date) -> date:
         """Return the day up to which closes are needed: `end`, or the last ex-date beyond it.

@@ -37,7 +37,7 @@ from trading.data.catalog import CATALOG_KEY, LAYOUT, Catalog, LakeSource
 from trading.data.curated import CuratedBars
 from trading.data.curation import select_rows, to_grids, to_panel
 from trading.data.fundamentals import FundamentalsTable
-from trading.data.late_repairs import LateRepair, repaired
+from trading.data.late_repairs import LateRepair
 from trading.data.late_repairs import in_force as in_force_repairs
 from trading.data.manifest import Manifest, batch_identity
 from trading.data.parquet import BarColumns
@@ -196,8 +196,7 @@ class Lake:
         catalog, _ = self._catalog()
         before = date.fromordinal(min(end.toordinal() + 1, date.max.toordinal()))
         parts = self._serving.stored(catalog, before, start, hidden=set(catalog.quarantined))
-        repairs = self.repairs()
-        return [repaired(part, repairs) for part in parts] if repairs else parts
+        return Knowledge.of(self._reference, date.max, told=0).repaired_as_stored(parts)
 
     def told(self) -> tuple[ToldAction, ...]:
         """Return every version of every corporate action, in the order they were told."""

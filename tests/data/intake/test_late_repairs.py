@@ -5,22 +5,29 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
-from intake_examples import Place
+from intake_examples import FIRST, Place
 
 from trading.cli.app import main
 from trading.data.actions.symbols import Listing, SymbolMap
 from trading.data.intake import SessionStatus
+from trading.data.intake.older import prove_older
 from trading.data.intake.proofs import PROVED
 from trading.data.late_repairs import (
+    PRICES,
     LateRepair,
     add_repairs,
     composed,
     decode_repairs,
     encode_repairs,
     in_force,
+    renamed_repairs,
 )
+from trading.data.quality.findings import FindingKind
+from trading.data.repairs.record import Repair
 from trading.data.store.folder import FolderStore
 from trading.errors import DataError
 
@@ -200,6 +207,20 @@ def test_a_kill_between_proof_and_repair_loses_nothing(
     assert not list(place.store.keys(PROVED))
 
 
+def test_a_repair_bears_the_symbol_of_the_day_that_proves_it(tmp_path: Path) -> None:
+    # The sessions are fetched late, under the symbol that the share has borne since.
+    place = Place(FolderStore(tmp_path / "lake"))
+    bad, first, last, eve, renamed = place.days[ROW : ROW + 5]
+    listings = (Listing("OLD", FIRST, eve, "one"), Listing("NEW", renamed, None, "one"))
+    place.lake.ingest_symbols(SymbolMap(listings), told=renamed)
+    was = pd.DataFrame({"date": [pd.Timestamp(bad)], "symbol": ["NEW"], "close": [100.0]})
+    found = Repair(FindingKind.HUNDREDFOLD_PRICE, "NEW", bad, bad, 1, PRICES, 0.01, "so")
+    clean = SimpleNamespace(repairs=(found,), original_bars=was, bars=was.assign(close=1.0))
+    (repair,) = prove_older(clean, first, last, place.lake, END).repairs  # type: ignore[arg-type]
+    assert (repair.symbol, repair.session, repair.known) == ("OLD", bad, last)
+    assert renamed_repairs([repair], place.lake.symbols(), END)[0].symbol == "NEW"
+
+
 def test_what_is_no_proof_is_named(tmp_path: Path) -> None:
     place = Place(FolderStore(tmp_path / "lake"))
     for body in (b"{", b"[]", b'{"rounds": {"today": 0}, "repairs": []}'):
@@ -270,6 +291,9 @@ def test_a_repair_follows_the_share_through_a_rename(flow: tuple[Place, list[str
         ),
         told=END,
     )
+    symbols = place.lake.symbols()
+    assert symbols.name_on(repair.known, "NEW", day) == WRONG
+    assert symbols.name_on(repair.known, "NOBODY", day) == "NOBODY"
     served = closes(place, END, "NEW")
     true = place.market.values["close"][ROW, place.market._column[WRONG]]
     assert served[place.days[ROW]] == pytest.approx(true)

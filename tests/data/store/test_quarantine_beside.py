@@ -11,12 +11,13 @@ import pytest
 from bar_examples import fetched, make_bars
 
 from trading.config import Settings
+from trading.data.actions.symbols import Listing, SymbolMap
 from trading.data.cache import open_cache
 from trading.data.intake import inspect_sessions
 from trading.data.intake.beside import OWED, owe, settle
 from trading.data.intake.commit import Place, finish_chosen, mend_older
 from trading.data.lake import Lake
-from trading.data.late_repairs import LateRepair
+from trading.data.late_repairs import PRICES, LateRepair
 from trading.data.store.bars import BarStore, CachedBars, LakeBars, copy_bars
 from trading.data.store.bars.postgres import PostgresBars
 from trading.data.store.folder import FolderStore
@@ -213,6 +214,37 @@ def test_a_bar_does_not_serve_a_session_that_was_judged(objects: FolderStore) ->
     assert store.store(one, adjusted_through=LAST).rows == 1
     assert Lake(objects).quarantined() == {BAD: "half is missing"}
     assert on(store, BAD) == 0
+
+
+def test_a_repair_reaches_the_copy_under_the_symbol_of_the_session(
+    objects: FolderStore, database: PostgresBars
+) -> None:
+    # S001 becomes NEW, and what was S002 takes its symbol over.
+    renamed = date(2024, 1, 9)
+    eve = date(2024, 1, 8)
+    lake = Lake(objects)
+    listings = (
+        Listing("S001", FIRST, eve, "one"),
+        Listing("NEW", renamed, None, "one"),
+        Listing("S002", FIRST, eve, "two"),
+        Listing("S001", renamed, None, "two"),
+    )
+    lake.ingest_symbols(SymbolMap(listings), told=renamed)
+    was = lake.stored_bars(["S001", "S002"], before=LAST, start=BAD)
+    place = Place(objects, lake, False, beside=database)
+    row = LateRepair(renamed, "NEW", BAD, "hundredfold_price", 0.01, 1.0, "so")
+    mend_older(place, [row])
+    was.loc[(was["symbol"] == "S001") & (was["date"] == pd.Timestamp(BAD)), list(PRICES)] *= 0.01
+    copied = pd.concat([part.to_bars() for part in lake.stored_parts(BAD, eve)])
+    copied = copied[copied["symbol"].isin(["S001", "S002"])].reset_index(drop=True)
+    wanted = was[was["date"] <= pd.Timestamp(eve)].reset_index(drop=True)
+    keys = ["date", "symbol"]
+    pd.testing.assert_frame_equal(
+        copied.sort_values(keys, ignore_index=True), wanted.sort_values(keys, ignore_index=True)
+    )
+    held = database.query(["S001", "S002"], BAD, BAD)[["symbol", "close"]]
+    of_day = wanted[wanted["date"] == pd.Timestamp(BAD)][["symbol", "close"]]
+    assert dict(held.to_numpy()) == pytest.approx(dict(of_day.to_numpy()))
 
 
 def test_who_is_killed_before_a_repair_reaches_the_database_leaves_a_note(

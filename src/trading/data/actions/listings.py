@@ -74,6 +74,20 @@ def follow_shares(part: BarColumns, symbols: SymbolMap, as_of: date) -> BarColum
 
     Raises `DataError` when two bars of one share fall on one day.
     """
+    renamed = rename_bars(part, symbols, as_of)
+    if renamed is part:
+        return part
+    made = overlay([renamed])
+    if len(made) != len(part):
+        raise DataError(
+            f"{len(part) - len(made)} bar(s) share a symbol and day with another once renames are "
+            "followed; the symbol map or the bars are wrong"
+        )
+    return made
+
+
+def rename_bars(part: BarColumns, symbols: SymbolMap, as_of: date) -> BarColumns:
+    """Return the same rows in their order, each under the symbol of `as_of`."""
     spot = {name: code for code, name in enumerate(part.names)}
     moved = [(x, name) for x, name in symbols.renamed(as_of) if x.symbol in spot]
     if not moved:
@@ -88,11 +102,4 @@ def follow_shares(part: BarColumns, symbols: SymbolMap, as_of: date) -> BarColum
     order = np.argsort(np.array(names, dtype=object), kind="stable")
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
-    sorted_names = tuple(names[i] for i in order)
-    made = overlay([replace(part, code=rank[code], names=sorted_names)])
-    if len(made) != len(part):
-        raise DataError(
-            f"{len(part) - len(made)} bar(s) share a symbol and day with another once renames are "
-            "followed; the symbol map or the bars are wrong"
-        )
-    return made
+    return replace(part, code=rank[code], names=tuple(names[i] for i in order))

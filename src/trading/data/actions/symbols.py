@@ -77,6 +77,14 @@ class SymbolMap:
         spells = self._by_share.get(share, ())
         return next((spell.symbol for spell in spells if spell.covers(day)), None)
 
+    def name_on(self, day: date, symbol: str, borne: date) -> str:
+        """Return what the share that bears `symbol` on `borne` is called on `day`.
+
+        It is `symbol` itself where the map does not know the share, or it was not listed.
+        """
+        share = self.share(symbol, borne)
+        return (self.symbol(share, day) if share else None) or symbol
+
     def names(self, symbol: str, first: date, last: date) -> tuple[str, ...]:
         """Return the symbols that a share bears from `first` to `last`, both included, sorted.
 

@@ -1,6 +1,6 @@
 """What new bars prove about stored ones, found in what the pipeline mended of both."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from trading.data.lake import Lake
@@ -47,7 +47,9 @@ def prove_older(clean: CleanData, first: date, last: date, lake: Lake, through: 
     `clean` is of both; the stored ones were read as of the morning after `through`.
     """
     # The stored bars were read with these repairs, and are mended from there.
-    held = {row.key: row for row in lake.repairs(before=through + timedelta(days=1))}
+    morning = through + timedelta(days=1)
+    held = {row.key: row for row in lake.repairs(before=morning)}
+    symbols = lake.symbols(before=morning)
     undone = lake.undone_repairs()
     found: list[LateRepair] = []
     told = []
@@ -56,7 +58,8 @@ def prove_older(clean: CleanData, first: date, last: date, lake: Lake, through: 
             continue
         words = f"{repair.symbol} from {repair.first} to {min(repair.last, first)}"
         kind = repair.kind.value.replace("_", " ")
-        proved = _late_repairs(clean, repair, first, last)
+        name = symbols.name_on(last, repair.symbol, through)
+        proved = [replace(r, symbol=name) for r in _late_repairs(clean, repair, first, last)]
         rows = [row for row in proved if row.key not in undone]
         if proved and not rows:
             continue
