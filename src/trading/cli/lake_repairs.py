@@ -1,5 +1,6 @@
 """`trading data repairs`: what later bars proved about stored ones, and taking it back."""
 
+from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Annotated
@@ -11,8 +12,11 @@ from trading.cli.lake import choose_lake
 from trading.cli.lake_upkeep import AsJson, HomeFolder, LakePlace
 from trading.cli.output import DONE, NOTHING_TO_DO, print_json, result
 from trading.config import Settings, load_settings
+from trading.data.intake.commit import Place, mend_older
 from trading.data.lake import Lake
 from trading.data.late_repairs import LateRepair
+from trading.data.store.bars.location import open_configured_bars
+from trading.data.store.base import ObjectStore
 from trading.errors import ConfigurationError, DataError
 from trading.market.calendar import today
 
@@ -43,7 +47,7 @@ def repairs_command(
             found = Lake(objects).repairs()
     else:
         with choice.alone("`trading data repairs`"), choice.opened(settings) as objects:
-            found = _undone(Lake(objects), undo.strip().upper(), day, settings)
+            found = _undone(objects, undo.strip().upper(), day, settings)
     if as_json:
         print_json({"undone" if undo else "repairs": [_plain(row) for row in found]})
     elif found:
@@ -53,7 +57,10 @@ def repairs_command(
     return DONE if found else NOTHING_TO_DO
 
 
-def _undone(lake: Lake, symbol: str, day: datetime, settings: Settings) -> tuple[LateRepair, ...]:
+def _undone(
+    objects: ObjectStore, symbol: str, day: datetime, settings: Settings
+) -> tuple[LateRepair, ...]:
+    lake = Lake(objects)
     rows = [r for r in lake.repairs() if (r.symbol, r.session) == (symbol, day.date())]
     if not rows:
         raise DataError(
@@ -62,7 +69,12 @@ def _undone(lake: Lake, symbol: str, day: datetime, settings: Settings) -> tuple
         )
     now = today(settings.schedule.timezone)
     back = tuple(replace(r, undone=True, known=max(now, r.known)) for r in rows)
-    lake.add_repairs(back)
+    with ExitStack() as opened:
+        beside = None
+        if settings.data.store.bars != "lake":
+            bars = open_configured_bars(settings.data.store, objects)
+            beside = opened.enter_context(closing(bars))
+        mend_older(Place(objects, lake, simulated=False, beside=beside), back)
     return back
 
 

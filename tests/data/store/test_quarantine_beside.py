@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from bar_examples import fetched, make_bars
 
+from trading.cli.app import main
 from trading.config import Settings
 from trading.data.actions.symbols import Listing, SymbolMap
 from trading.data.cache import open_cache
@@ -46,10 +47,10 @@ def database(postgres: str, schema: str, objects: FolderStore) -> Iterator[Postg
 @pytest.fixture
 def settings(postgres: str, schema: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Return settings whose bars are in the test's own schema of the server."""
-    monkeypatch.setattr(
-        "trading.data.intake.inspection.open_configured_bars",
-        lambda *_: PostgresBars.open(postgres, schema),
-    )
+    for module in ("trading.data.intake.inspection", "trading.cli.lake_repairs"):
+        monkeypatch.setattr(
+            f"{module}.open_configured_bars", lambda *_: PostgresBars.open(postgres, schema)
+        )
     return Settings.model_validate(
         {"data": {"min_symbols": 5, "store": {"bars": "postgres", "address": "postgresql://h/d"}}}
     )
@@ -214,6 +215,27 @@ def test_a_bar_does_not_serve_a_session_that_was_judged(objects: FolderStore) ->
     assert store.store(one, adjusted_through=LAST).rows == 1
     assert Lake(objects).quarantined() == {BAD: "half is missing"}
     assert on(store, BAD) == 0
+
+
+def test_a_repair_that_is_taken_back_is_taken_back_in_the_database(
+    objects: FolderStore,
+    database: PostgresBars,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    was = database.query(["S001"], BAD, BAD)["close"].iloc[0]
+    row = LateRepair(date(2024, 1, 9), "S001", BAD, "hundredfold_price", 0.01, 1.0, "so")
+    mend_older(Place(objects, Lake(objects), False, beside=database), [row])
+    assert database.query(["S001"], BAD, BAD)["close"].iloc[0] == pytest.approx(was / 100)
+    monkeypatch.setattr("trading.cli.lake_repairs.load_settings", lambda: settings)
+    asked = ["--undo", "S001", "--on", f"{BAD}", "--lake", str(tmp_path / "lake")]
+    with pytest.raises(SystemExit) as ended:
+        main(["data", "repairs", *asked, "--home", str(tmp_path / "home")])
+    assert not ended.value.code
+    assert Lake(objects).repairs() == ()
+    assert database.query(["S001"], BAD, BAD)["close"].iloc[0] == was
+    assert not list(objects.keys(OWED))
 
 
 def test_a_repair_reaches_the_copy_under_the_symbol_of_the_session(
