@@ -166,7 +166,10 @@ def test_outputs_are_captured_and_secrets_masked(url: str, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("program", "message"),
     [
-        ("import pulumi_aws as aws\naws.ec2.Eip('ip')", r"aws:ec2/eip:Eip, which the embedded"),
+        (
+            "import pulumi_aws as aws\naws.glacier.Vault('v')",
+            r"aws:glacier/vault:Vault, which the embedded",
+        ),
         ("import pulumi_aws as aws\naws.get_ip_ranges(services=['s3'])", r"asks for aws:index/get"),
         ("raise ValueError('of no use')", "the program failed: of no use"),
     ],
