@@ -69,8 +69,8 @@ def small_settings(gate: dict[str, Any]) -> Settings:
                 "embargo_sessions": 5,
             },
             "portfolio": {
-                "min_names": 5,
-                "max_names": 10,
+                "min_names": 10,
+                "max_names": 15,
                 "max_weight": 0.3,
                 "buy_fraction": 0.1,
                 "hold_fraction": 0.3,
