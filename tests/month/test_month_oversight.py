@@ -199,7 +199,7 @@ def test_a_withdrawn_month_runs_again_with_other_settings(rejected: Rejected) ->
     before = rejected.runner.resources
     stored = before.signals.read_month("2024-03")
     changed = before.settings.model_dump() | {
-        "portfolio": before.settings.portfolio.model_dump() | {"max_names": 7}
+        "portfolio": before.settings.portfolio.model_dump() | {"max_names": 11}
     }
     resources = resources_at(rejected.folder, Settings.model_validate(changed), "oversight-")
     runner = MonthRunner(resources, rejected.folder / "again")
@@ -218,7 +218,7 @@ def test_a_withdrawn_month_runs_again_with_other_settings(rejected: Rejected) ->
         resources.ledger.update_run(record, record.model_copy(update={"status": "SUCCEEDED"}))
     runner.run(DAYS[2], run=3)
     again = resources.signals.read_month("2024-03")
-    assert again.performance.names == 7
+    assert again.performance.names == 11
     assert len(stored.signals) > len(again.signals)
     report = read_report(resources.runs, "2024-03")
     assert report.correction is not None
