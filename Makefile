@@ -53,12 +53,12 @@ lint: setup
 	$(BIN)/mypy
 
 check: lint engine packages
-	$(BIN)/pytest -m "not slow and not soak" -n 2
+	$(BIN)/pytest -m "not slow and not soak" -n 2 --dist worksteal
 
 # Whole processes are started, killed and timed out here, on whatever machine: what fails is tried
 # twice more, and what passed only then is listed as RERUN.
 test: lint engine packages checkov
-	$(BIN)/pytest -m "not soak" -n 2 --reruns 2 --cov --cov-report=term
+	$(BIN)/pytest -m "not soak" -n 2 --dist worksteal --reruns 2 --cov --cov-report=term
 
 soak: engine packages checkov
 	$(BIN)/pytest -m soak
