@@ -227,10 +227,14 @@ class IntakeRun:
                 chain.stopped = str(error)
             self._nothing(block, str(error), may_pass=chain.stopped is None)
             return False
-        # Gaps are told by session and symbol: who is gone for good is not told every day.
+        # A share's other name is not missing, and of a single day gaps are told by symbol: who is
+        # gone for good is not told every day.
         named = missing_alert(answer.missing) if answer.missing else None
-        answer = replace(answer, alerts=tuple(a for a in answer.alerts if a != named))
+        alerts = tuple(alert for alert in answer.alerts if alert != named)
         answer = without_other_names(answer, self._followed.symbols, block.sessions)
+        if answer.missing and len(block.sessions) > 1:
+            alerts = (*alerts, missing_alert(answer.missing))
+        answer = replace(answer, alerts=alerts)
         wanted = _wanted(answer, block)
         doubts: tuple[str, ...] = ()
         if not self.simulated:
