@@ -29,9 +29,9 @@ def test_every_reason_is_needed(dev: Recording, prod: Recording) -> None:
     assert used == set(WILDCARD_REASONS)
 
 
-def test_parliament_finds_nothing_wrong_with_the_policies_of_roles(prod: Recording) -> None:
-    linted = of_roles(prod)
-    assert len(linted) == len(prod.of("aws:iam/role:Role"))
+def test_parliament_finds_nothing_wrong_with_the_policies_of_roles(recording: Recording) -> None:
+    linted = of_roles(recording)
+    assert len(linted) == len(recording.of("aws:iam/role:Role"))
     for one, policy in linted:
         assert findings(policy) == [], one.urn
 
