@@ -158,30 +158,37 @@ def _audit(options: argparse.Namespace) -> int:
 def _unused(options: argparse.Namespace) -> int:
     """Print what deployments grant and no call has used, and why where that is known.
 
-    Over many runs (`--usage`) the status is 1 while one grant is neither used nor explained.
+    Over many runs (`--usage`) the explanations that do not hold are printed as well, and the status
+    is 1 while there is one, or one grant is neither used nor explained.
     """
     from localcloud.deployment import STATE
     from localcloud.identity.audit import read_audit
-    from localcloud.identity.grants import explanations, granted, load_usage, unused
+    from localcloud.identity.grants import explanations, granted, judge_grants
+    from localcloud.identity.usage import load_usage
 
     if options.usage is not None:
-        left = unused(*load_usage(options.usage))
+        usage = load_usage(options.usage)
+        found = judge_grants(usage.grants, usage.used, explanations())
     else:
         try:
             deployment = json.loads((options.home / STATE).read_text(encoding="utf-8"))
         except FileNotFoundError:
             _say(error=f"nothing is deployed in {options.home}; run `trading month` first")
             return 1
-        left = unused(granted(deployment), read_audit(options.home / "audit.jsonl"))
-    known = explanations()
-    unexplained = 0
-    for one in left:
-        reason = next((why.reason for why in known if why.covers(one)), None)
-        unexplained += reason is None
-        found = {"statement": one.statement, one.kind: one.pattern, "reason": reason}
+        audit = read_audit(options.home / "audit.jsonl")
+        found = judge_grants(granted(deployment), audit, explanations())
+    for one in sorted([*found.explained, *found.unexplained]):
+        reason = found.explained.get(one)
+        named = {"statement": one.statement, one.kind: one.pattern, "reason": reason}
         words = (one.statement, one.pattern, f"({reason})" if reason else "UNEXPLAINED")
-        sys.stdout.write((json.dumps(found) if options.json else " ".join(words)) + "\n")
-    return int(options.usage is not None and unexplained > 0)
+        sys.stdout.write((json.dumps(named) if options.json else " ".join(words)) + "\n")
+    if options.usage is None:
+        return 0
+    for why in found.stale:
+        named = {"statement": why.statement, "pattern": why.pattern, "stale": why.reason}
+        words = (why.statement, why.pattern, f"STALE ({why.reason})")
+        sys.stdout.write((json.dumps(named) if options.json else " ".join(words)) + "\n")
+    return int(bool(found.unexplained or found.stale))
 
 
 def _log_to(folder: Path) -> None:

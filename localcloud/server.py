@@ -1,9 +1,7 @@
 """One embedded cloud: moto's services behind the gateway, with everything that runs for them."""
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from localcloud.context import ACCOUNT, REGION, CloudContext
@@ -12,8 +10,6 @@ from localcloud.listener import HOST, listen
 from localcloud.moto_settings import configure_moto
 from localcloud.processes import Spawner
 
-# a folder in which every cloud leaves, at its end, what it granted and what was used of it
-USAGE = "LOCALCLOUD_USAGE"
 _WORKERS = 16
 
 
@@ -98,13 +94,11 @@ class Cloud:
 
     def stop(self) -> None:
         """End every child, answer no further call, and let the home go."""
+        from localcloud.identity.usage import keep_usage
+
         self._home.withdraw()
         self.context.shut_down()
         self._server.server_close()
         self._audit.close()
-        collecting = os.environ.get(USAGE)
-        if collecting:
-            from localcloud.identity.grants import save_usage
-
-            save_usage(self._home.path, Path(collecting))
+        keep_usage(self._home.path)
         self._home.release()

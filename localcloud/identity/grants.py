@@ -6,9 +6,7 @@ either explained in `unproven_grants.yaml` or too much.
 """
 
 import json
-import re
-import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,6 @@ from typing import Any
 import yaml
 
 from localcloud.errors import CloudError
-from localcloud.identity.audit import read_audit
 from localcloud.identity.conditions import pattern
 from localcloud.identity.policy import Statement, parse
 
@@ -44,11 +41,22 @@ class Grant:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why grants are there that local runs do not use; `statement` and `pattern` are patterns."""
+    """Why grants are there that local runs do not use.
+
+    Attributes
+    ----------
+    statement, pattern
+        Patterns over a grant's `statement` and `pattern`.
+    reason
+        A sentence.
+    environment
+        The one environment that grants them, where it is not the one that runs here; else empty.
+    """
 
     statement: str
     pattern: str
     reason: str
+    environment: str = ""
 
     def covers(self, grant: Grant) -> bool:
         """Tell whether a grant is meant."""
@@ -56,6 +64,29 @@ class Explanation:
             pattern(self.statement).fullmatch(grant.statement) is not None
             and pattern(self.pattern).fullmatch(grant.pattern) is not None
         )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of every grant.
+
+    Attributes
+    ----------
+    used
+        Grants that a call needed.
+    explained
+        Unused grants, with the reason.
+    unexplained
+        Unused grants without a reason: a path that was not run, or too much.
+    stale
+        Explanations of grants that are used, or that nothing grants; those of what only another
+        environment grants are left out.
+    """
+
+    used: Sequence[Grant]
+    explained: Mapping[Grant, str]
+    unexplained: Sequence[Grant]
+    stale: Sequence[Explanation]
 
 
 def granted(deployment: Mapping[str, Any]) -> list[Grant]:
@@ -85,46 +116,47 @@ def unused(grants: Iterable[Grant], audit: Iterable[Mapping[str, Any]]) -> list[
     ]
 
 
-def save_usage(home: Path, folder: Path) -> None:
-    """Add what a home grants and what its runs used to a folder that collects many homes."""
-    state = home / "deployment.json"
-    if not state.exists():
-        return
-    grants = granted(json.loads(state.read_text(encoding="utf-8")))
-    used = {
-        (str(one["statement"]), str(one["action"]), str(one["resource"]))
-        for one in read_audit(home / "audit.jsonl")
-        if one["decision"] == "allowed" and one["statement"]
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    body = {"grants": [[g.statement, g.kind, g.pattern] for g in grants], "used": sorted(used)}
-    (folder / f"{uuid.uuid4().hex}.json").write_text(_unnamed(json.dumps(body)), encoding="utf-8")
-
-
-def load_usage(folder: Path) -> tuple[list[Grant], list[dict[str, Any]]]:
-    """Return the grants and the decisions that a folder has collected, each once."""
-    grants: set[Grant] = set()
-    used: set[tuple[str, ...]] = set()
-    for path in folder.glob("*.json"):
-        loaded = json.loads(path.read_text(encoding="utf-8"))
-        grants.update(Grant(*one) for one in loaded["grants"])
-        used.update(tuple(one) for one in loaded["used"])
-    names = ("statement", "action", "resource")
-    decisions = [{**dict(zip(names, one, strict=True)), "decision": "allowed"} for one in used]
-    return sorted(grants), decisions
-
-
-def _unnamed(text: str) -> str:
-    """Return a text without the random parts of ids, which differ from home to home."""
-    text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "ID", text)
-    return re.sub(r"(:secret:[\w/+=.@-]+)-[A-Za-z0-9]{6}\b", r"\1-ID", text)
+def judge_grants(
+    grants: Iterable[Grant],
+    audit: Iterable[Mapping[str, Any]],
+    reasons: Sequence[Explanation],
+) -> Verdict:
+    """Hold what is granted against what an audit trail shows used and what is explained."""
+    wanted = sorted(set(grants))
+    left = unused(wanted, audit)
+    explained: dict[Grant, str] = {}
+    for grant in left:
+        reason = next((why.reason for why in reasons if why.covers(grant)), None)
+        if reason is not None:
+            explained[grant] = reason
+    used = set(wanted) - set(left)
+    stale = [
+        why
+        for why in reasons
+        if not why.environment
+        and (any(map(why.covers, used)) or not any(map(why.covers, explained)))
+    ]
+    return Verdict(
+        used=sorted(used),
+        explained=explained,
+        unexplained=[grant for grant in left if grant not in explained],
+        stale=stale,
+    )
 
 
 def explanations(path: Path = EXPLAINED) -> list[Explanation]:
     """Return why some grants are not used on one machine; raises `CloudError` for another form."""
     loaded = yaml.safe_load(path.read_text(encoding="utf-8")) or []
     try:
-        return [Explanation(o["statement"], o.get("pattern", "*"), o["reason"]) for o in loaded]
+        return [
+            Explanation(
+                one["statement"],
+                one.get("pattern", "*"),
+                one["reason"],
+                one.get("environment", ""),
+            )
+            for one in loaded
+        ]
     except (KeyError, TypeError) as error:
         raise CloudError(f"{path} must list statement, pattern and reason: {error}") from error
 

@@ -12,10 +12,10 @@ from localcloud.identity.grants import (
     Grant,
     explanations,
     granted,
-    load_usage,
-    save_usage,
+    judge_grants,
     unused,
 )
+from localcloud.identity.usage import USAGE, Refusal, keep_usage, load_usage, save_usage
 
 ROLE_POLICY: dict[str, Any] = {
     "type": "aws:iam/rolePolicy:RolePolicy",
@@ -86,6 +86,27 @@ def test_an_explanation_covers_what_its_patterns_name() -> None:
     assert not Explanation("*#Trace", "s3:*", "r").covers(grant)
 
 
+def test_every_grant_is_used_or_explained_or_told() -> None:
+    grants = granted(DEPLOYMENT)
+    audit = [decision("score/inline#Read", "s3:GetObject", "arn:aws:s3:::runs/a")]
+    rule = Explanation("policy of score#rule", "*", "why")
+    found = judge_grants(grants, audit, [rule])
+    assert [one.pattern for one in found.used] == ["s3:GetObject", "arn:aws:s3:::runs/*"]
+    assert [one.statement for one in found.explained] == ["policy of score#rule"]
+    assert found.unexplained == [Grant("score/inline#Read", "action", "s3:Put*")]
+    assert found.stale == []
+
+
+def test_an_explanation_of_what_is_used_or_not_granted_is_stale() -> None:
+    audit = [decision("score/inline#Read", "s3:GetObject", "arn:aws:s3:::runs/a")]
+    used = Explanation("score/inline#Read", "s3:GetObject", "of what is used")
+    wide = Explanation("score/inline#Read", "s3:*", "of what is used, too")
+    gone = Explanation("rank/inline#Read", "*", "of what nothing grants")
+    elsewhere = Explanation("rank/inline#Trail", "*", "of what prod alone grants", "prod")
+    found = judge_grants(granted(DEPLOYMENT), audit, [used, wide, gone, elsewhere])
+    assert found.stale == [used, wide, gone]
+
+
 def test_the_explanations_are_sentences() -> None:
     found = explanations()
     assert found
@@ -116,7 +137,9 @@ def test_many_homes_together_prove_what_each_alone_does_not(tmp_path: Path) -> N
         (home / "audit.jsonl").write_text(json.dumps(line) + "\n")
         assert len(unused(granted(state), [line])) == 1
         save_usage(home, tmp_path / "usage")
-    assert unused(*load_usage(tmp_path / "usage")) == []
+    usage = load_usage(tmp_path / "usage")
+    assert unused(usage.grants, usage.used) == []
+    assert usage.homes == {str(tmp_path / "one"), str(tmp_path / "two")}
     save_usage(tmp_path / "never-deployed", tmp_path / "usage")
     assert len(list((tmp_path / "usage").iterdir())) == 2
 
@@ -133,6 +156,27 @@ def test_secrets_of_different_homes_are_one(tmp_path: Path) -> None:
         (home / "deployment.json").write_text(json.dumps({"resources": {"a": entry}}))
         (home / "audit.jsonl").write_text("")
         save_usage(home, tmp_path / "usage")
-    grants, decisions = load_usage(tmp_path / "usage")
-    assert [one.pattern for one in grants if one.kind == "resource"] == [f"{secret}-ID"]
-    assert decisions == []
+    usage = load_usage(tmp_path / "usage")
+    assert [one.pattern for one in usage.grants if one.kind == "resource"] == [f"{secret}-ID"]
+    assert usage.used == []
+
+
+def test_refusals_are_kept_with_their_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "deployment.json").write_text(json.dumps(DEPLOYMENT))
+    caller = {"principal": "arn:aws:sts::1:assumed-role/score/x"}
+    lines = [
+        decision(None, "s3:GetObject", "arn:aws:s3:::data/a", decision="denied", **caller),
+        decision(None, "s3:GetObject", "arn:aws:s3:::data/a", decision="denied", **caller),
+        decision("score/inline#Read", "s3:GetObject", "arn:aws:s3:::runs/a", **caller),
+    ]
+    (home / "audit.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    monkeypatch.delenv(USAGE, raising=False)
+    keep_usage(home)
+    monkeypatch.setenv(USAGE, str(tmp_path / "usage"))
+    keep_usage(home)
+    usage = load_usage(tmp_path / "usage")
+    refused = Refusal(str(home), caller["principal"], "s3:GetObject", "arn:aws:s3:::data/a")
+    assert usage.refused == [refused]
+    assert [one["resource"] for one in usage.used] == ["arn:aws:s3:::runs/a"]
