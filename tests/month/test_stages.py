@@ -18,7 +18,7 @@ from moto import mock_aws
 from trading.data.providers import open_provider
 from trading.errors import ConflictError, DataError, MonthError
 from trading.month import payloads as messages
-from trading.month.champion_record import champion_history
+from trading.month.champion_record import calibration_of, champion_history
 from trading.month.deploy import deploy
 from trading.month.failure import alert, roll_back
 from trading.month.failure_requests import AlertRequest, FailureRequest
@@ -173,6 +173,13 @@ def test_without_a_champion_a_rejected_challenger_leaves_a_baseline(rejected: Qu
     report = rejected.runner.report(DAYS[0])
     assert report.model.kind == "baseline"
     assert report.model.description.startswith("best single factor: ")
+    # Its confidence, too, is how often such scores came true, not how far up a name is ranked.
+    champion = ChampionRef.model_validate(rejected.states[1]["resolved"]["champion"])
+    worth = calibration_of(champion.prefix, rejected.runner.resources)
+    assert worth is not None
+    for signal in report.signals:
+        if signal.score is not None:
+            assert signal.confidence == pytest.approx(float(worth.apply(abs(signal.score))))
 
 
 def test_the_kept_champion_is_judged_by_its_stored_scores(rejected: Quarter) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from trading.agents.artifact import MANIFEST, Artifact, Manifest, Member, merge
 from trading.agents.calibration import CALIBRATION
-from trading.agents.ensemble import Ensemble
+from trading.agents.ensemble import Ensemble, combine
 from trading.agents.policy import FactorPolicy
 from trading.config import Settings
 from trading.evaluation.baselines import (
@@ -104,12 +104,15 @@ def _record_files(
 ) -> dict[str, bytes]:
     """Return the out-of-sample record of a challenger, and what its confidence has been worth."""
     record = _through_the_month(validation.challenger, dataset, folds, last)
-    files = {RECORD: record.to_bytes()}
+    return {RECORD: record.to_bytes(), **_calibration_file(dataset, folds, validation.challenger)}
+
+
+def _calibration_file(
+    dataset: Dataset, folds: tuple[Fold, ...], record: OutOfSample
+) -> dict[str, bytes]:
     judged = np.concatenate([fold.test for fold in folds])
-    calibration = calibrate(dataset, judged, validation.challenger)
-    if calibration is not None:
-        files[CALIBRATION] = calibration.to_bytes()
-    return files
+    calibration = calibrate(dataset, judged, record)
+    return {} if calibration is None else {CALIBRATION: calibration.to_bytes()}
 
 
 def _write_evidence(
@@ -178,12 +181,9 @@ def _write_baseline(
     """Write the best single factor as a model, with its own out-of-sample record."""
     factor = latest_factor(dataset)
     policy = FactorPolicy(factor.name, factor.sign)
-    record = _through_the_month(
-        best_factor(dataset, folds, resources.settings),
-        dataset,
-        folds,
-        factor_scorer(dataset, factor.index, factor.sign),
-    )
+    judged = best_factor(dataset, folds, resources.settings)
+    last = factor_scorer(dataset, factor.index, factor.sign)
+    record = _through_the_month(judged, dataset, folds, last)
     artifact = Artifact.pack(
         Manifest(
             kind="baseline",
@@ -203,8 +203,21 @@ def _write_baseline(
             "final.npz": policy.to_bytes(),
             RECORD: record.to_bytes(),
             REFERENCE: _reference(dataset, profile, Ensemble((policy,)), resources.settings),
+            **_calibration_file(dataset, folds, _of_one_member(judged)),
         },
     )
     prefix = f"{month.folder}/baseline"
     put_folder(resources.runs, prefix, artifact.to_files(), MANIFEST)
     return prefix
+
+
+def _of_one_member(record: OutOfSample) -> OutOfSample:
+    """Give a factor's scores the confidence that an ensemble of it alone has when it serves."""
+    history = record.history
+    ranked = np.isfinite(history.scores)
+    confidence = [
+        np.where(given, combine(scores[None].astype(np.float32), given).confidence, np.nan)
+        for scores, given in zip(history.scores, ranked, strict=True)
+    ]
+    sure = np.array(confidence).reshape(history.scores.shape)
+    return OutOfSample(replace(history, confidence=sure), record.track)
