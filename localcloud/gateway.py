@@ -11,7 +11,7 @@ from moto.core.request import Request
 from werkzeug.wrappers import Response
 
 from localcloud import quotas
-from localcloud.faults.effects import Effects
+from localcloud.faults.effects import Effects, is_conditional
 from localcloud.faults.injector import Injector
 from localcloud.faults.plan import FaultPlanError
 from localcloud.identity.call import ApiCall
@@ -82,7 +82,9 @@ class Gateway:
         except RefusedError as refused:
             return refused.response(service)(environ, start_response)
         try:
-            fault = self._faults.strike(admitted.arn, admitted.needs)
+            fault = self._faults.strike(
+                admitted.arn, admitted.needs, conditional=is_conditional(admitted.call)
+            )
         except FaultPlanError as error:
             return error_response(service, 500, "FaultPlanError", str(error))(
                 environ, start_response

@@ -23,6 +23,7 @@ _TOO_MANY = {
     "s3": (503, "SlowDown"),
     "sesv2": (429, "TooManyRequestsException"),
 }
+_CONDITIONAL_PUTS = frozenset({"PutObject", "CompleteMultipartUpload"})
 _BROKEN = {
     "dynamodb": (500, "InternalServerError"),
     "lambda": (500, "ServiceException"),
@@ -55,6 +56,8 @@ class Effects:
                 return _skewed(call.service)
             case Kind.CONFLICT:
                 return _conflict(call)
+            case Kind.CONDITION:
+                return _condition_failed(call)
             case Kind.DELAY:
                 time.sleep(fault.seconds)
                 return carry_out(call)
@@ -94,26 +97,55 @@ def _conflict(call: ApiCall) -> Response:
     """Answer as if another request were changing the same thing at this moment."""
     message = "another request changes the same thing now (fault plan)"
     if call.service == "s3":
-        conditional = {"if-match", "if-none-match"} & {name.lower() for name, _ in call.headers}
-        code = "ConditionalRequestConflict" if conditional else "OperationAborted"
+        code = "ConditionalRequestConflict" if is_conditional(call) else "OperationAborted"
         return error_response("s3", 409, code, message)
     if call.operation == "TransactWriteItems":
-        count = len(call.parameters.get("TransactItems", ()))
-        reasons = [
-            {"Code": "TransactionConflict", "Message": message},
-            *({"Code": "None"},) * count,
-        ]
-        named = ", ".join(one["Code"] for one in reasons[:count])
-        return error_response(
-            call.service,
-            400,
-            "TransactionCanceledException",
-            "Transaction cancelled, please refer cancellation reasons for specific reasons "
-            f"[{named}]",
-            {"CancellationReasons": reasons[:count]},
-        )
+        return _cancelled(call, 0, "TransactionConflict", message)
     code = "TransactionConflictException" if call.service == "dynamodb" else "ConflictException"
     return error_response(call.service, 400, code, message)
+
+
+def is_conditional(call: ApiCall) -> bool:
+    """Tell whether a call is a write of S3 or DynamoDB that a condition of its own may refuse."""
+    if call.service == "s3":
+        conditions = {"if-match", "if-none-match"} & {name.lower() for name, _ in call.headers}
+        return bool(conditions) and call.operation in _CONDITIONAL_PUTS
+    return call.service == "dynamodb" and any(
+        "ConditionExpression" in one for one in (call.parameters, *_transacted(call))
+    )
+
+
+def _condition_failed(call: ApiCall) -> Response:
+    """Answer as if another writer had come first; that write is taken back by now."""
+    if call.service == "s3":
+        message = "At least one of the pre-conditions you specified did not hold (fault plan)"
+        return error_response("s3", 412, "PreconditionFailed", message)
+    message = "The conditional request failed (fault plan)"
+    if call.operation == "TransactWriteItems":
+        places = [n for n, one in enumerate(_transacted(call)) if "ConditionExpression" in one]
+        return _cancelled(call, places[0], "ConditionalCheckFailed", message)
+    return error_response(call.service, 400, "ConditionalCheckFailedException", message)
+
+
+def _transacted(call: ApiCall) -> list[Mapping[str, Any]]:
+    """Return what each part of a transaction does; of any other call nothing."""
+    if call.operation != "TransactWriteItems":
+        return []
+    return [next(iter(item.values())) for item in call.parameters.get("TransactItems", ())]
+
+
+def _cancelled(call: ApiCall, place: int, code: str, message: str) -> Response:
+    """Answer that a transaction is cancelled because of its part at a place."""
+    reasons: list[dict[str, str]] = [{"Code": "None"} for _ in _transacted(call)]
+    reasons[place] = {"Code": code, "Message": message}
+    named = ", ".join(one["Code"] for one in reasons)
+    return error_response(
+        call.service,
+        400,
+        "TransactionCanceledException",
+        f"Transaction cancelled, please refer cancellation reasons for specific reasons [{named}]",
+        {"CancellationReasons": reasons},
+    )
 
 
 def _partial(call: ApiCall, carry_out: CarryOut) -> Response:

@@ -46,9 +46,12 @@ class Injector:
         self._plan = _NONE
         self._progress = _Progress(Counter(), Counter())
 
-    def strike(self, principal: str, needs: Iterable[Requirement]) -> Fault | None:
+    def strike(
+        self, principal: str, needs: Iterable[Requirement], *, conditional: bool = False
+    ) -> Fault | None:
         """Return the fault that a call meets, if any; `needs` is what the call requires.
 
+        `conditional` tells whether it is a write that may be refused by a condition of its own.
         Raises `FaultPlanError` while the plan in the home cannot be read.
         """
         with self._lock:
@@ -56,7 +59,7 @@ class Injector:
             if not self._plan.faults:
                 return None
             for need in needs:
-                fault = self._first(need.action, need.resource, principal)
+                fault = self._first(need, principal, conditional)
                 if fault is not None:
                     return fault
         return None
@@ -80,11 +83,14 @@ class Injector:
                     return True
         return False
 
-    def _first(self, action: str, resource: str, principal: str) -> Fault | None:
+    def _first(self, need: Requirement, principal: str, conditional: bool) -> Fault | None:
+        action, resource = need.action, need.resource
         for place, fault in enumerate(self._plan.faults):
             if fault.kind is Kind.SPOT_INTERRUPTION or (
                 (action == DELIVERY) != (fault.action == DELIVERY)
             ):
+                continue
+            if fault.kind is Kind.CONDITION and not conditional:
                 continue
             if not fault.matches(action, resource, principal):
                 continue

@@ -17,7 +17,8 @@ class Kind(StrEnum):
     """What happens to a call.
 
     `repeat` is what a client sees whose SDK tries again after a lost response: the call is carried
-    out twice, and the second answer is the one that arrives. `crash` and `timeout` end the function
+    out twice, and the second answer is the one that arrives. `condition` strikes conditional writes
+    only: another writer came first, and took its write back. `crash` and `timeout` end the function
     that calls. `spot_interruption` takes the instance of a training job away.
     """
 
@@ -25,6 +26,7 @@ class Kind(StrEnum):
     UNAVAILABLE = "unavailable"
     SKEWED = "skewed"
     CONFLICT = "conflict"
+    CONDITION = "condition"
     LOST_REQUEST = "lost_request"
     LOST_RESPONSE = "lost_response"
     DELAY = "delay"

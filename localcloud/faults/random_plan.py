@@ -3,18 +3,18 @@
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from localcloud.errors import CloudError
 from localcloud.faults.plan import DELIVERY, Fault, FaultPlan, Kind
 
+_LOST = (Kind.LOST_REQUEST, Kind.LOST_RESPONSE)
 _ANY_CALL = (
     Kind.THROTTLE,
     Kind.UNAVAILABLE,
     Kind.SKEWED,
-    Kind.LOST_REQUEST,
-    Kind.LOST_RESPONSE,
+    *_LOST,
     Kind.DELAY,
     Kind.REPEAT,
 )
@@ -25,6 +25,11 @@ _CONFLICTING = frozenset(
 _BATCHES = frozenset({"dynamodb:BatchWriteItem", "dynamodb:BatchGetItem"})
 _TRAINING = "sagemaker:CreateTrainingJob"
 _LONGEST_DELAY = 3.0
+_OUTAGES = frozenset(
+    {Kind.THROTTLE, Kind.UNAVAILABLE, Kind.SKEWED, Kind.CONFLICT, Kind.CONDITION, *_LOST}
+)
+OUTAGE = 1000
+"""Calls that an outage strikes: all that a run can make at its place."""
 # decided on behalf of a service, or beside another action of the same call: no call of their own
 _INTERNAL = ("logs:", "ecr:", "events:", "iam:PassRole", "kms:", "sagemaker:AddTags", "xray:")
 _SERVICES = ("StepFunctions", "SageMaker", "localcloud-")
@@ -41,7 +46,7 @@ def random_plan(seed: int, audit: Iterable[Mapping[str, Any]], *, faults: int = 
         Decisions of a run without faults (`read_audit`). Each place of the run - a caller's action
         on a kind of resource - is as likely as any other, however often it was called.
     faults
-        How many.
+        How many; at most one of them is an outage, which lasts as long as the run.
 
     Raises
     ------
@@ -52,7 +57,13 @@ def random_plan(seed: int, audit: Iterable[Mapping[str, Any]], *, faults: int = 
     if not places:
         raise CloudError("the audit trail holds no call to strike: run once without faults before")
     drawn = random.Random(seed)
-    return FaultPlan(tuple(_draw(drawn, places) for _ in range(faults)), seed)
+    made: list[Fault] = []
+    for _ in range(faults):
+        one = _draw(drawn, places)
+        if one.times == OUTAGE and any(other.times == OUTAGE for other in made):
+            one = replace(one, times=1)
+        made.append(one)
+    return FaultPlan(tuple(made), seed)
 
 
 @dataclass(frozen=True, order=True)
@@ -80,7 +91,7 @@ def _draw(drawn: random.Random, places: list[tuple[_Place, int]]) -> Fault:
     place, calls = drawn.choice(places)
     action = place.action
     kinds = [*_ANY_CALL, *(_BY_FUNCTIONS if place.is_function else ())]
-    kinds += [Kind.CONFLICT] * (action in _CONFLICTING)
+    kinds += [Kind.CONFLICT, Kind.CONDITION] * (action in _CONFLICTING)
     kinds += [Kind.PARTIAL_BATCH] * (action in _BATCHES)
     kinds += [Kind.SPOT_INTERRUPTION] * (action == _TRAINING)
     kind = drawn.choice(kinds)
@@ -94,7 +105,7 @@ def _draw(drawn: random.Random, places: list[tuple[_Place, int]]) -> Fault:
         action,
         principal=f"*:assumed-role/{place.role}/*",
         skip=drawn.randrange(calls),
-        times=drawn.choice((1, 1, 1, 2, 5)),
+        times=drawn.choice((1, 1, 1, 2, 5, *((OUTAGE,) * (kind in _OUTAGES)))),
         seconds=seconds,
         after=drawn.random() < 0.5,
     )

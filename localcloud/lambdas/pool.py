@@ -4,12 +4,14 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from localcloud.errors import CloudError
 from localcloud.lambdas.environment import ExecutionEnvironment
 from localcloud.lambdas.function import Function
+
+ENVIRONMENTS = "LOCALCLOUD_ENVIRONMENTS"
 
 
 class ThrottledError(CloudError):
@@ -51,6 +53,20 @@ class Limits:
     account_concurrency: int = 1000
     wait_seconds: float = 300.0
 
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Limits":
+        """Return the defaults, or with `$LOCALCLOUD_ENVIRONMENTS` that many, kept for long.
+
+        A cloud that runs the same month again and again starts each function once with them.
+        Raises `CloudError` when it is no positive number.
+        """
+        given = environ.get(ENVIRONMENTS)
+        if not given:
+            return cls()
+        if not given.isdecimal() or int(given) < 1:
+            raise CloudError(f"{ENVIRONMENTS} must be a number of at least 1, not {given!r}")
+        return cls(environments=int(given), idle_seconds=_KEPT_SECONDS)
+
 
 class EnvironmentPool:
     """Hands out execution environments.
@@ -67,7 +83,7 @@ class EnvironmentPool:
         self, start: Callable[[Function], ExecutionEnvironment], limits: Limits | None = None
     ) -> None:
         self._start = start
-        self._limits = limits or Limits()
+        self._limits = limits or Limits.from_environment()
         self._idle: list[ExecutionEnvironment] = []
         self._live: Counter[str] = Counter()
         self._in_flight: Counter[str] = Counter()
@@ -209,4 +225,5 @@ class EnvironmentPool:
         return idle > self._limits.idle_seconds or not environment.usable
 
 
+_KEPT_SECONDS = 1800.0
 _MARGIN = 960.0  # Lambda's longest timeout is 900 seconds; credentials must outlast it.

@@ -158,6 +158,29 @@ def test_conflicts_name_what_the_services_name(cloud: CloudContext) -> None:
     assert not held(cloud, "x")
 
 
+def test_a_condition_that_another_writer_broke(cloud: CloudContext) -> None:
+    dynamodb, s3 = impatient(cloud, "dynamodb"), impatient(cloud, "s3")
+    plan(cloud, Fault(Kind.CONDITION, times=3))
+    put(dynamodb, "unconditional")
+    absent = {"ConditionExpression": "attribute_not_exists(pk)"}
+    with pytest.raises(dynamodb.exceptions.ConditionalCheckFailedException):
+        put(dynamodb, "conditional", **absent)
+    first, second = (
+        {"Put": {"TableName": "signals", "Item": {"pk": {"S": "conditional"}}, **more}}
+        for more in ({}, absent)
+    )
+    with pytest.raises(dynamodb.exceptions.TransactionCanceledException) as cancelled:
+        dynamodb.transact_write_items(TransactItems=[first, second])
+    reasons = [one["Code"] for one in cancelled.value.response["CancellationReasons"]]
+    assert reasons == ["None", "ConditionalCheckFailed"]
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        s3.put_object(Bucket="runs", Key="conditional", Body=b"", IfNoneMatch="*")
+    assert held(cloud, "unconditional")
+    assert not held(cloud, "conditional")
+    assert len(struck(cloud.home)) == 3
+    put(dynamodb, "conditional", **absent)
+
+
 @pytest.mark.parametrize("count", [1, 2, 25])
 def test_half_of_a_batch_is_handed_back(cloud: CloudContext, count: int) -> None:
     dynamodb = cloud.client("dynamodb")

@@ -20,6 +20,7 @@ from localcloud.faults import (
     write_plan,
 )
 from localcloud.faults.plan import FaultPlanError, read_plan
+from localcloud.faults.random_plan import OUTAGE
 from localcloud.identity.policy import Requirement
 
 STORE = "arn:aws:sts::123456789012:assumed-role/trading-dev-store/trading-dev-store"
@@ -168,12 +169,25 @@ def test_a_drawn_fault_always_finds_a_call(tmp_path: Path) -> None:
         write_plan(home, plan)
         injector = Injector(home)
         hits = [
-            injector.strike(one["principal"], [Requirement(one["action"], "*")])
+            injector.strike(one["principal"], [Requirement(one["action"], "*")], conditional=True)
             for one in AUDIT
             if one["decision"] == "allowed"
         ]
         missed[fault.kind] += fault not in hits
     assert not +missed
+
+
+def test_a_condition_fails_for_conditional_writes_only(tmp_path: Path) -> None:
+    write_plan(tmp_path, FaultPlan((Fault(Kind.CONDITION),)))
+    injector = Injector(tmp_path)
+    assert injector.strike(STORE, PUT) is None
+    assert injector.strike(STORE, PUT, conditional=True) is not None
+
+
+def test_at_most_one_fault_of_a_plan_is_an_outage() -> None:
+    plans = [random_plan(seed, AUDIT, faults=3) for seed in range(300)]
+    outages = [sum(one.times == OUTAGE for one in plan.faults) for plan in plans]
+    assert set(outages) == {0, 1}
 
 
 def test_nothing_can_be_drawn_from_an_empty_audit() -> None:
