@@ -32,11 +32,12 @@ def main(arguments: list[str] | None = None) -> int:
     for command in (serve, *(commands.choices[name] for name in changing)):
         command.add_argument("--stack", default="dev", help="Pulumi stack to deploy")
         command.add_argument("--config", default="{}", help="JSON object of stack configuration")
-    audit = commands.add_parser("audit", help="print who was allowed and denied what")
+    audit = commands.add_parser("audit", help="print what was granted, used and denied, by role")
     of = audit.add_mutually_exclusive_group(required=True)
     of.add_argument("--home", type=Path, help="folder of the cloud's state")
     of.add_argument("--usage", type=Path, help="folder that $LOCALCLOUD_USAGE named in many runs")
-    audit.add_argument("--denied", action="store_true", help="denied calls only")
+    audit.add_argument("--calls", action="store_true", help="every call that was decided")
+    audit.add_argument("--denied", action="store_true", help="every call that was denied")
     audit.add_argument(
         "--unused", action="store_true", help="granted permissions that no call has used"
     )
@@ -143,6 +144,8 @@ def _audit(options: argparse.Namespace) -> int:
 
     if options.unused or options.usage is not None:
         return _unused(options)
+    if not (options.calls or options.denied):
+        return _summarise(options)
     for found in read_audit(options.home / "audit.jsonl", denied_only=options.denied):
         if options.json:
             line = json.dumps(found)
@@ -152,6 +155,19 @@ def _audit(options: argparse.Namespace) -> int:
                 for name in ("time", "decision", "principal", "action", "resource", "statement")
             )
         sys.stdout.write(line + "\n")
+    return 0
+
+
+def _summarise(options: argparse.Namespace) -> int:
+    from localcloud.identity.audit_summary import audit_summary
+
+    try:
+        found = audit_summary(options.home)
+    except CloudError as error:
+        _say(error=str(error))
+        return 1
+    told = [json.dumps(found.to_dict())] if options.json else found.lines()
+    sys.stdout.write("\n".join((*told, "")))
     return 0
 
 

@@ -129,6 +129,8 @@ def _tells_the_whole_month(told: dict[str, Any], home: TradingHome) -> None:
     assert set(STATES) <= told["timings"].keys()
     assert told["timings"]["Train"] > 1
     assert 300 < told["peak_memory_mb"] < 6000
+    assert told["audit"]["denied"] == 0
+    assert told["audit"]["allowed"] > told["audit"]["used"] > 0
 
 
 def _mailed_the_signals(told: dict[str, Any], home: TradingHome) -> None:
@@ -167,9 +169,10 @@ def _readers_without_a_cloud(told: dict[str, Any], home: TradingHome) -> None:
     measured = home.run("success", "--json")
     assert (measured.code, measured.json["month"]) == (0, "2025-02")
     assert {rate["rate"] for rate in measured.json["success"]} == {None}
-    decisions = home.run("audit", "--json")
+    decisions = home.run("audit", "--calls", "--json")
     assert decisions.code == 0
     assert {json.loads(line)["decision"] for line in decisions.output.splitlines()} == {"allowed"}
+    assert told["audit"]["sentence"] in home.run("audit").output
 
 
 def _payloads_are_small(cloud: OpenCloud, execution: str) -> None:

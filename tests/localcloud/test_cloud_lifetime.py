@@ -110,7 +110,7 @@ def test_audit_prints_the_decisions(tmp_path: Path, capsys: pytest.CaptureFixtur
     ]
     text = "".join(json.dumps(row) + "\n" for row in rows) + '{"cut": sho'
     (tmp_path / "audit.jsonl").write_text(text)
-    assert main(["audit", "--home", str(tmp_path), "--json"]) == 0
+    assert main(["audit", "--home", str(tmp_path), "--calls", "--json"]) == 0
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == rows
     assert main(["audit", "--home", str(tmp_path), "--denied"]) == 0
     assert capsys.readouterr().out.split()[1:] == ["denied", "p", "s3:GetObject", "r", "-"]

@@ -9,6 +9,7 @@ from typing import Any
 from rich.markup import escape
 from rich.panel import Panel
 
+from trading.cli.audit import audit_summary
 from trading.cli.output import console, number, percent, result, table
 from trading.cli.watch import BOOKKEEPING, ExecutionWatch
 from trading.errors import NotFoundError
@@ -49,6 +50,7 @@ class Outcome:
     html_path: Path | None
     timings: dict[str, float]
     filled: Backfilled | None
+    audit: Mapping[str, Any] | None = None
 
     @classmethod
     def read(
@@ -76,6 +78,7 @@ class Outcome:
             html_path=_save_preview(resources, month, home) if report else None,
             timings=watch.timings() if watch else {},
             filled=filled,
+            audit=audit_summary(home) if watch else None,
         )
 
 
@@ -112,6 +115,7 @@ def summary_json(outcome: Outcome, peak_mb: float | None) -> dict[str, Any]:
         "timings": outcome.timings,
         "peak_memory_mb": None if peak_mb is None else round(peak_mb, 1),
         "bars": outcome.filled.report if outcome.filled else None,
+        "audit": outcome.audit,
     }
     if report is None:
         return summary
@@ -268,4 +272,6 @@ def _print_where(outcome: Outcome) -> None:
         result.print(f"mail to {mail.recipient}: {mail.state}, {sent}", soft_wrap=True)
     if outcome.html_path:
         result.print(f"the mail as a page: {outcome.html_path}", soft_wrap=True)
+    if outcome.audit:
+        result.print(f"audit: {outcome.audit['sentence']}", soft_wrap=True)
     result.print("see more: `trading signals`, `trading up` (dashboard), `trading audit`")
