@@ -27,7 +27,8 @@ class Grantable:
 
     Attributes
     ----------
-    mail_resources : ARNs of the identities and the configuration set that mail is sent with
+    mail_resources : ARNs of the identity and the configuration set that mail is sent with
+    mail_recipients : ARNs of the recipients' identities, where there are any
     sender : the only address that mail may be sent from
     alert_topics : severity to topic
     alert_key : ARN of the key that encrypts them
@@ -39,6 +40,7 @@ class Grantable:
     tables: Mapping[str, dynamodb.Table]
     secrets: Mapping[str, secretsmanager.Secret]
     mail_resources: Sequence[pulumi.Input[str]]
+    mail_recipients: Sequence[pulumi.Input[str]]
     sender: str
     alert_topics: Mapping[str, sns.Topic]
     alert_key: pulumi.Input[str]
@@ -76,7 +78,7 @@ def _statements(grant: Grant, on: Grantable) -> list[Statement]:
                 )
             ]
         case SendMail():
-            return [_send_mail(on)]
+            return _send_mail(on)
         case PublishAlert(severity):
             return publish_statements([on.alert_topics[severity].arn], on.alert_key)
         case StartMonth():
@@ -107,8 +109,9 @@ def object_statements(grant: Objects, buckets: Mapping[str, s3.Bucket]) -> list[
         return [pulumi.Output.concat(bucket.arn, "/", pattern) for pattern in patterns]
 
     found = []
-    if grant.read:
+    if grant.listing or grant.read:
         found.append(Statement(f"List{name}", ["s3:ListBucket"], [bucket.arn]))
+    if grant.read:
         found.append(Statement(f"Read{name}", ["s3:GetObject"], keys(grant.read)))
     if grant.write:
         found.append(Statement(f"Write{name}", ["s3:PutObject"], keys(grant.write)))
@@ -137,10 +140,16 @@ def read_switch(ledger: dynamodb.Table) -> Statement:
     )
 
 
-def _send_mail(on: Grantable) -> Statement:
-    return Statement(
-        sid="SendMail",
-        actions=["ses:SendEmail", "ses:SendRawEmail"],
-        resources=on.mail_resources,
-        conditions={"StringEquals": {"ses:FromAddress": on.sender}},
-    )
+def _send_mail(on: Grantable) -> list[Statement]:
+    """Return the statements for mail from the sender; in the sandbox SES asks for both."""
+    reached = {"SendMail": on.mail_resources, "MailInSandbox": on.mail_recipients}
+    return [
+        Statement(
+            sid=sid,
+            actions=["ses:SendEmail", "ses:SendRawEmail"],
+            resources=resources,
+            conditions={"StringEquals": {"ses:FromAddress": on.sender}},
+        )
+        for sid, resources in reached.items()
+        if resources
+    ]

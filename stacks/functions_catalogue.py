@@ -46,7 +46,6 @@ class FunctionSpec:
 READ_LEDGER = Items("ledger", ("GetItem",))
 ENTER_IN_LEDGER = Items("ledger", ("GetItem", "PutItem"))
 FOLLOW_CHAMPION = Items("ledger", ("GetItem", "PutItem", "Scan"))
-MARK_MAIL = Items("ledger", ("GetItem", "UpdateItem"))
 READ_DATA = Objects("data", read=("*",))
 FILL_LAKE = Objects("data", read=("*",), write=("*",))
 KEPT_ANSWERS = Objects("data", delete=("intake/*", "quarantine/*"))
@@ -72,8 +71,9 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         memory=512,
         grants=(
             Items("ledger", ("GetItem", "PutItem", "Scan")),
-            # The four actions of the idempotency utility of Powertools.
-            Items("idempotency", ("DeleteItem", "GetItem", "PutItem", "UpdateItem")),
+            # What the idempotency utility of Powertools does; an item that is there comes back with
+            # the refused write, and is not read.
+            Items("idempotency", ("DeleteItem", "PutItem", "UpdateItem")),
             StartMonth(),
         ),
         step=False,
@@ -103,7 +103,8 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         memory=3008,
         grants=(
             Objects("data", read=("*",), write=("universe/*",)),
-            Objects("runs", read=("runs/*", "training/*"), write=("runs/*",)),
+            # Which models an earlier run of the month has trained.
+            Objects("runs", listing=True, write=("runs/*",)),
             # The metadata of the month's universe.
             Items("ledger", ("PutItem",)),
         ),
@@ -185,7 +186,7 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         grants=(
             READ_DATA,
             READ_MODELS,
-            Objects("runs", read=("reports/*", "runs/*", "withdrawn/*"), write=("reports/*",)),
+            Objects("runs", read=("runs/*", "withdrawn/*"), write=("reports/*",)),
             Items("signals", ("Query",)),
             Items("performance", ("GetItem", "Scan", "UpdateItem")),
         ),
@@ -196,7 +197,7 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         memory=1024,
         grants=(
             Objects("runs", read=("reports/*",), write=("reports/*",)),
-            MARK_MAIL,
+            Items("ledger", ("GetItem", "UpdateItem")),
             SendMail(),
         ),
         concurrency=5,
@@ -245,7 +246,7 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         "Records what became of a mail",
         timeout=60,
         memory=512,
-        grants=(MARK_MAIL,),
+        grants=(Items("ledger", ("UpdateItem",)),),
         step=False,
         asynchronous=True,
     ),

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 class Objects:
     """Access to keys of a bucket (`data`, `models`, `runs`).
 
-    Reading includes listing: without it S3 answers 403 where it means 404.
+    Reading includes listing: without it S3 answers 403 where it means 404. `listing` is for who
+    looks which keys there are, and reads none.
     """
 
     bucket: str
+    listing: bool = False
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
     delete: tuple[str, ...] = ()

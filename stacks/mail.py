@@ -59,11 +59,13 @@ class Mail(pulumi.ComponentResource):
 
     @property
     def resources(self) -> list[pulumi.Input[str]]:
-        """ARNs that sending needs: configuration set and identities.
+        """ARNs that sending needs: configuration set and the sender's identity."""
+        return [self.configuration_set.arn, self.identities[0].arn]
 
-        In the sandbox SES also asks whether the sender may use a recipient's verified identity.
-        """
-        return [self.configuration_set.arn, *(identity.arn for identity in self.identities)]
+    @property
+    def recipients(self) -> list[pulumi.Input[str]]:
+        """ARNs of the recipients' identities, whose use SES asks for in the sandbox too."""
+        return [identity.arn for identity in self.identities[1:]]
 
     def _configuration_set(self) -> sesv2.ConfigurationSet:
         deployment = self._deployment

@@ -135,6 +135,7 @@ class Environment:
             tables=self.storage.tables,
             secrets=self.secrets.providers,
             mail_resources=self.mail.resources,
+            mail_recipients=self.mail.recipients,
             sender=self.configuration.settings.notifications.sender,
             alert_topics=self.alerts.topics,
             alert_key=self.alerts.key.arn,
