@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -30,6 +30,7 @@ from faulty_settings import SMALL, settings_of
 from kept_stores import STORES, TABLES, KeptStores
 
 from localcloud.faults import Fault, FaultPlan, Kind, clear_plan, random_plan, struck, write_plan
+from localcloud.faults.random_plan import OUTAGE
 from localcloud.identity.audit import read_audit
 from localcloud.identity.usage import USAGE, keep_usage
 from localcloud.lambdas.pool import ENVIRONMENTS
@@ -54,8 +55,9 @@ FAILING = "failing"
 """The audit of a month that fails: what it calls on its way to the alert."""
 LONGEST_RUN = 600.0
 STARTS = 5
-TROUBLED, TRAINING = 0.4, 0.1
-"""Shares of the runs whose providers are in trouble, and that train anew."""
+TROUBLED, TRAINING, UNALERTED = 0.4, 0.1, 0.3
+"""Shares of the runs whose providers are in trouble, that train anew, and, of those that must fail,
+whose alert has to come from the machine itself."""
 NEVER_STARTED = "WITHDRAWN"
 """What the ledger says of the month before each run."""
 WARM_FUNCTIONS = "24"
@@ -142,6 +144,8 @@ class FaultyMonth:
         audit = self.audits[FAILING if trouble in FATAL else variant]
         plan = random_plan(seed, audit, faults=1 + seed % 3)
         train = drawn.random() < TRAINING or any(_concerns_training(one) for one in plan.faults)
+        if trouble in FATAL and drawn.random() < UNALERTED:
+            plan = replace(plan, faults=(*plan.faults, *_faults_of_alerts(drawn)))
         return Ordeal(seed, variant, train, trouble, plan)
 
     def run(self, ordeal: Ordeal) -> Left:
@@ -151,6 +155,19 @@ class FaultyMonth:
         write_plan(self.home, ordeal.plan)
         try:
             self._run_month(FEBRUARY, VARIANTS[ordeal.variant])
+        finally:
+            clear_plan(self.home)
+        return self.left()
+
+    def run_without_a_month(self, plan: FaultPlan) -> Left:
+        """Start the state machine with an input that names no month, and return what it left."""
+        self._set_back(train=False)
+        write_plan(self.home, plan)
+        try:
+            boto3.client("stepfunctions").start_execution(
+                stateMachineArn=self.outputs["state_machine_arn"], input="{}"
+            )
+            self._await_end(MONTH)
         finally:
             clear_plan(self.home)
         return self.left()
@@ -234,10 +251,14 @@ class FaultyMonth:
             )
             if "FunctionError" not in answer:
                 break
+        self._await_end(f"{as_of:%Y-%m}")
+
+    def _await_end(self, month: str) -> None:
+        """Wait until nothing runs; approve what waits for it."""
         deadline = time.monotonic() + LONGEST_RUN
         while self._running():
             assert time.monotonic() < deadline, f"no end in {LONGEST_RUN:.0f} s"
-            self._approve(f"{as_of:%Y-%m}")
+            self._approve(month)
             time.sleep(0.2)
 
     def _approve(self, month: str) -> None:
@@ -320,6 +341,16 @@ def faulty_month(home: Path) -> Iterator[FaultyMonth]:
 def _concerns_training(fault: Fault) -> bool:
     """Tell whether a fault can only strike a run that trains; most runs reuse what was trained."""
     return fault.kind is Kind.SPOT_INTERRUPTION or fault.action.startswith("sagemaker:")
+
+
+def _faults_of_alerts(drawn: random.Random) -> tuple[Fault, Fault]:
+    """Return an outage of the function that alerts, and a fault of the alert in its place."""
+    role = "*:assumed-role/trading-dev-{}/*"
+    kind = drawn.choice((Kind.THROTTLE, Kind.UNAVAILABLE, Kind.LOST_REQUEST, Kind.LOST_RESPONSE))
+    return (
+        Fault(Kind.UNAVAILABLE, "sns:Publish", principal=role.format("alert"), times=OUTAGE),
+        Fault(kind, "sns:Publish", principal=role.format("monthly"), times=drawn.randint(1, 3)),
+    )
 
 
 def _names(ready: Mapping[str, Any]) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Faults drawn at random strike a month: it is whole, or it failed aloud and changed nothing.
 
 A seed draws the variant of the month, perhaps a trouble of the providers (a poisoned session among
-them), and one to three faults among all calls that it makes. Set `TRADING_FAULT_SEEDS` (`17` or
-`100:300`) to run seeds of your own with the soak test.
+them), and one to three faults among all calls that it makes. Set `TRADING_FAULT_SEEDS` (`17`,
+`3,8,100:300`) to run seeds of your own with the soak test.
 """
 
 import logging
@@ -17,17 +17,13 @@ from fault_tally import FaultTally, task_states
 from faulty_market import FATAL, Trouble
 from faulty_month import FAILING, NEVER_STARTED, RECIPIENTS, VARIANTS, FaultyMonth, faulty_month
 
-from localcloud.faults import Kind
+from localcloud.faults import Fault, FaultPlan, Kind
 
 LOGGER = logging.getLogger(__name__)
 # A failure stands: another try would draw other faults.
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.flaky(reruns=0)]
 ONCE_EACH = Counter(RECIPIENTS)
 RANDOM_RUNS, SOAK_SEEDS = 20, range(200)
-NOT_IN_THESE_MONTHS = {
-    "RefuseInput": "they are started with a whole input",
-    "AlertPlainly": "the alert's own function failed for as long as it was tried, a rare draw",
-}
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +38,13 @@ def tally() -> FaultTally:
     return FaultTally()
 
 
-def soak_seeds() -> range:
-    first, _, end = os.environ.get("TRADING_FAULT_SEEDS", "").partition(":")
-    if not first:
-        return SOAK_SEEDS
-    return range(int(first), int(end) if end else int(first) + 1)
+def soak_seeds() -> list[int]:
+    chosen = os.environ.get("TRADING_FAULT_SEEDS")
+    if not chosen:
+        return list(SOAK_SEEDS)
+    parts = (part.partition(":") for part in chosen.split(","))
+    ranges = (range(int(first), int(end or int(first) + 1)) for first, _, end in parts)
+    return [seed for one in ranges for seed in one]
 
 
 @pytest.mark.slow
@@ -65,6 +63,19 @@ def test_a_month_struck_by_the_faults_of_a_seed(
 
 
 @pytest.mark.soak
+def test_an_execution_without_a_month_is_refused_aloud(
+    month: FaultyMonth, tally: FaultTally
+) -> None:
+    throttled = Fault(Kind.THROTTLE, "sns:Publish", times=4)
+    left = month.run_without_a_month(FaultPlan((throttled,)))
+    tally.count("REFUSED", [str(hit["kind"]) for hit in month.struck()], month.states_struck())
+    assert month.states_struck() == ["RefuseInput"] * 4
+    assert left.alerts == ("CRITICAL: an execution of the month has no month",)
+    assert (left.status, left.champion) == (NEVER_STARTED, month.champion_before)
+    assert (left.mails, left.signals) == (Counter(), ())
+
+
+@pytest.mark.soak
 def test_every_fault_has_struck_and_every_state_was_struck(
     month: FaultyMonth, tally: FaultTally, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,7 +84,7 @@ def test_every_fault_has_struck_and_every_state_was_struck(
     if tally.ended.total() < len(SOAK_SEEDS):
         pytest.skip(f"told of all {len(SOAK_SEEDS)} seeds in one process only")
     assert tally.kinds.keys() == {*map(str, Kind), *map(str, Trouble)}
-    assert task_states(month.definition) - tally.states.keys() <= NOT_IN_THESE_MONTHS.keys()
+    assert task_states(month.definition) - tally.states.keys() == set()
 
 
 @pytest.mark.slow
@@ -99,8 +110,13 @@ def strike(month: FaultyMonth, tally: FaultTally, seed: int) -> None:
     trouble = month.struck_at_providers()
     kinds = [str(hit["kind"]) for hit in hits] + [str(ordeal.trouble)] * bool(trouble)
     states = month.states_struck()
-    told = [f"{hit['kind']} {hit['action']} by {hit['principal']}" for hit in hits]
-    LOGGER.warning("struck in %s: %s, %s; left: %s, %s", states, told, trouble, left.status, left)
+    met = Counter(
+        f"{hit['kind']} of {hit['action']} in {state}"
+        for hit, state in zip(hits, states, strict=True)
+    )
+    LOGGER.warning(
+        "seed %d struck: %s, %s; left: %s, %s", seed, dict(met), trouble, left.status, left.alerts
+    )
     tally.count(left.status, kinds, states)
     wanted = month.undisturbed[ordeal.variant]
     if left.status == "SUCCEEDED":
