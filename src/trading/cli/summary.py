@@ -161,6 +161,7 @@ def print_summary(outcome: Outcome, peak_mb: float | None) -> None:
             f"[red]{outcome.started.month} failed:[/] {escape(outcome.error)}", soft_wrap=True
         )
         console.print("Run the same command again to continue: finished work is reused.")
+        _print_audit(outcome)
         return
     if outcome.started.outcome == "already_done":
         console.print(f"[yellow]{outcome.started.reason}.[/]")
@@ -272,6 +273,10 @@ def _print_where(outcome: Outcome) -> None:
         result.print(f"mail to {mail.recipient}: {mail.state}, {sent}", soft_wrap=True)
     if outcome.html_path:
         result.print(f"the mail as a page: {outcome.html_path}", soft_wrap=True)
+    _print_audit(outcome)
+    result.print("see more: `trading signals`, `trading up` (dashboard), `trading audit`")
+
+
+def _print_audit(outcome: Outcome) -> None:
     if outcome.audit:
         result.print(f"audit: {outcome.audit['sentence']}", soft_wrap=True)
-    result.print("see more: `trading signals`, `trading up` (dashboard), `trading audit`")
