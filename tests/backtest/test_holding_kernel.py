@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trading.backtest.exposure import LONG_ONLY, Exposure, require_weights
+from trading.backtest.holding import Holding, hold
 from trading.backtest.holding_kernel import hold_prepared, prepare_month
-from trading.backtest.simulator import Holding, hold
 from trading.errors import DataError
 from trading.execution.slippage import CostModel
 

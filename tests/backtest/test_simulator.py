@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from trading.backtest.simulator import drift, growth_paths, hold, simulate
+from trading.backtest.holding import drift, growth_paths, hold
+from trading.backtest.simulator import simulate
 from trading.errors import DataError
 from trading.execution.slippage import CostModel
 

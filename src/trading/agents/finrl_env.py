@@ -5,7 +5,7 @@ in its place: state, actions, reward and memories are laid out as there, and Fin
 trains and predicts on it. What differs:
 
 - all stocks are traded at once, on arrays: thousands of them, not dozens;
-- returns and costs are those of `backtest.simulator.hold`: costs are paid out of all that is held
+- returns and costs are those of `backtest.holding.hold`: costs are paid out of all that is held
   (second order), and purchases beyond the cash are cut in proportion, not by the order of actions;
 - a stock without a row on some day keeps its last price and is not traded, instead of an exception;
 - what the environment writes to disk there (plots, CSV files) is not written.
@@ -26,7 +26,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from trading.agents.finrl_bridge import panel_from_finrl
 from trading.agents.policy import Float32Array
-from trading.backtest.simulator import hold
+from trading.backtest.holding import hold
 from trading.errors import DataError
 from trading.execution.slippage import ProportionalCosts
 

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from trading.backtest.holding import Holding, growth_paths, hold
 from trading.backtest.metrics import SESSIONS_PER_YEAR, max_drawdown, sharpe, total_return
-from trading.backtest.simulator import Holding, growth_paths, hold
 from trading.config import RewardSettings
 from trading.errors import DataError
 from trading.execution.slippage import CostModel
@@ -73,7 +73,7 @@ class MonthMarket:
         costs: CostModel,
         nav_usd: float | None = None,
     ) -> Holding:
-        """Trade from `start` to `target`, `(S,)` or `(B, S)`, and hold; see `simulator.hold`."""
+        """Trade from `start` to `target`, `(S,)` or `(B, S)`, and hold; see `holding.hold`."""
         return hold(
             self.returns,
             target,

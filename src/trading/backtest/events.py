@@ -30,63 +30,7 @@ def event_log(result: "BacktestResult") -> pd.DataFrame:
     Within a bar: the session's open, corporate actions, closings, fills, orders that ended without
     one, the session's close (its `price` is the equity in USD), limits that tripped, new orders.
     """
-    sessions = result.feed.sessions
-    book = result.book
-    orders, fills = ledger(book, "orders"), ledger(book, "fills")
-    closings, risks = ledger(book, "closings"), ledger(book, "events")
-    rows, columns, kinds, values = result.feed.action_columns
-    ended = np.flatnonzero(
-        (orders["ended"] >= 0) & (orders["status"] != FILLED) & (orders["status"] != REJECTED)
-    )
-    opens, closes = np.flatnonzero(sessions.first), np.flatnonzero(sessions.last)
-    filled = orders[fills["order"]]
-    parts = [
-        _part(0, opens),
-        _part(1, rows, columns, price=values, detail=_names(kinds, ACTIONS)),
-        _part(
-            2,
-            closings["row"],
-            closings["column"],
-            quantity=closings["quantity"] / MICRO,
-            price=closings["price"],
-            detail=_names(closings["reason"], REASONS),
-        ),
-        _part(
-            3,
-            fills["row"],
-            filled["column"],
-            number=fills["order"],
-            quantity=filled["side"] * fills["quantity"] / MICRO,
-            price=fills["price"],
-        ),
-        _part(
-            4,
-            orders["ended"][ended],
-            orders["column"][ended],
-            number=ended,
-            quantity=(orders["quantity"] - orders["filled"])[ended] / MICRO,
-            detail=_names(orders["reason"][ended], REASONS),
-        ),
-        _part(5, closes, price=result.equity[closes]),
-        _part(
-            6,
-            risks["row"],
-            risks["column"],
-            quantity=risks["after"] / MICRO,
-            detail=_names(risks["reason"], REASONS),
-        ),
-        _part(
-            7,
-            orders["row"],
-            orders["column"],
-            number=np.arange(len(orders)),
-            quantity=orders["side"] * orders["quantity"] / MICRO,
-            price=orders["limit"],
-            detail=np.where(
-                orders["status"] == REJECTED, _names(orders["reason"], REASONS), ""
-            ).astype(object),
-        ),
-    ]
+    parts = [*_market_parts(result), *_order_parts(result)]
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     order = np.lexsort((np.arange(len(joined["row"])), joined["event"], joined["row"]))
     names = np.array([*result.symbols, ""], dtype=object)
@@ -105,11 +49,74 @@ def event_log(result: "BacktestResult") -> pd.DataFrame:
     ).assign(order_number=lambda frame: frame["order_number"].mask(frame["order_number"] < 0))
 
 
-def _part(event: int, rows: Any, columns: Any = None, **given: Any) -> dict[str, Any]:
+def _market_parts(result: "BacktestResult") -> list[dict[str, Any]]:
+    """Return what happens without an order: sessions, corporate actions, closings, limits."""
+    sessions, book = result.feed.sessions, result.book
+    closings, risks = ledger(book, "closings"), ledger(book, "events")
+    rows, columns, kinds, values = result.feed.action_columns
+    opens, closes = np.flatnonzero(sessions.first), np.flatnonzero(sessions.last)
+    return [
+        _part("market_open", opens),
+        _part("corporate_action", rows, columns, price=values, detail=_names(kinds, ACTIONS)),
+        _part(
+            "closing",
+            closings["row"],
+            closings["column"],
+            quantity=closings["quantity"] / MICRO,
+            price=closings["price"],
+            detail=_names(closings["reason"], REASONS),
+        ),
+        _part("close", closes, price=result.equity[closes]),
+        _part(
+            "risk_event",
+            risks["row"],
+            risks["column"],
+            quantity=risks["after"] / MICRO,
+            detail=_names(risks["reason"], REASONS),
+        ),
+    ]
+
+
+def _order_parts(result: "BacktestResult") -> list[dict[str, Any]]:
+    """Return what becomes of orders: accepted or rejected, filled, ended without a fill."""
+    orders, fills = ledger(result.book, "orders"), ledger(result.book, "fills")
+    rejected = orders["status"] == REJECTED
+    ended = np.flatnonzero((orders["ended"] >= 0) & (orders["status"] != FILLED) & ~rejected)
+    filled = orders[fills["order"]]
+    return [
+        _part(
+            "fill",
+            fills["row"],
+            filled["column"],
+            number=fills["order"],
+            quantity=filled["side"] * fills["quantity"] / MICRO,
+            price=fills["price"],
+        ),
+        _part(
+            "order_ended",
+            orders["ended"][ended],
+            orders["column"][ended],
+            number=ended,
+            quantity=(orders["quantity"] - orders["filled"])[ended] / MICRO,
+            detail=_names(orders["reason"][ended], REASONS),
+        ),
+        _part(
+            "order",
+            orders["row"],
+            orders["column"],
+            number=np.arange(len(orders)),
+            quantity=orders["side"] * orders["quantity"] / MICRO,
+            price=orders["limit"],
+            detail=np.where(rejected, _names(orders["reason"], REASONS), "").astype(object),
+        ),
+    ]
+
+
+def _part(event: str, rows: Any, columns: Any = None, **given: Any) -> dict[str, Any]:
     size = len(rows)
     nothing: dict[str, Any] = {
         "row": np.asarray(rows, dtype=np.int64),
-        "event": np.full(size, event),
+        "event": np.full(size, EVENTS.index(event)),
         "column": np.full(size, -1) if columns is None else columns,
         "number": np.full(size, -1),
         "quantity": np.full(size, np.nan),

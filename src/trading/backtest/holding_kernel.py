@@ -1,7 +1,7 @@
-"""`simulator.hold` compiled, for environments that hold thousands of portfolios a second.
+"""`holding.hold` compiled, for environments that hold thousands of portfolios a second.
 
 The same algebra on a market that is prepared once a month and used by every portfolio: tests hold
-it to `simulator.hold`, but for what names gain, which is rounded to single precision as the returns
+it to `holding.hold`, but for what names gain, which is rounded to single precision as the returns
 of a dataset are. Each portfolio is computed by itself in a fixed order, so one alone and one among
 many give the same bits.
 """
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trading.backtest.exposure import SESSIONS_PER_YEAR, Exposure
-from trading.backtest.simulator import growth_paths
+from trading.backtest.holding import growth_paths
 from trading.compiled import compiled, summing
 from trading.execution.slippage import PARTICIPATION_CAP, CostModel
 
@@ -52,7 +52,7 @@ def prepare_month(
     volatility: npt.ArrayLike,
     exposure: Exposure,
 ) -> PreparedMonth:
-    """Return a holding period; the arguments are those of `simulator.hold`.
+    """Return a holding period; the arguments are those of `holding.hold`.
 
     Raises `DataError` for a return that is infinite or below -100 %.
     """

@@ -10,13 +10,13 @@ from trading.execution.book import Book, Records
 from trading.execution.costs import Rules, value_of
 from trading.execution.matching import (
     apply_action,
-    expire_day_orders,
     mark_row,
     match_row,
     open_session,
 )
-from trading.risk.checks import Limits, Moment
+from trading.execution.working_orders import expire_day_orders
 from trading.risk.decision import Bar, decide_row
+from trading.risk.order_limits import Limits, Moment
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

@@ -16,8 +16,8 @@ from trading.execution.book import MICRO, Book, Records, grown, new_book
 from trading.execution.costs import SQUARE_ROOT, Rules
 from trading.execution.settings import ExecutionSettings
 from trading.market.panel import Panel
-from trading.risk.checks import Limits
 from trading.risk.decision import ASKED
+from trading.risk.order_limits import Limits
 from trading.risk.settings import RiskSettings
 
 FloatArray = npt.NDArray[np.float64]

@@ -1,10 +1,8 @@
 """The one simulator: target weights on daily returns, filled at the next close, net of costs.
 
 A decision sees row `d`; its orders fill at the close of row `d + 1`; the position earns the rows
-`d + 2 .. d' + 1`, where `d'` is the next decision. Between fills the shares stay put, so weights
-drift. The cost of a fill falls into the first row that the new position earns. Orders are sized on
-the net asset value before the fill and what is left after costs is held in the target's
-proportions; the neglected cost of that last scaling is the square of the cost.
+`d + 2 .. d' + 1`, where `d'` is the next decision. `backtest.holding` tells what a fill
+costs and what is held after it.
 
 Cash earns nothing. A held name without a return stays at its last value and leaves at the next
 decision. A purchase of a name that has no bar on the fill row is not filled and stays in cash.
@@ -17,9 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trading.backtest.exposure import LONG_ONLY, Exposure, require_weights
+from trading.backtest.exposure import require_weights
+from trading.backtest.holding import Holding, drift, hold
 from trading.errors import DataError
-from trading.execution.slippage import CostModel, TradingCosts
+from trading.execution.slippage import CostModel
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -30,27 +29,6 @@ Chooser = Callable[[int, FloatArray, float], FloatArray]
 
 FILL = "next_close"
 FILL_DELAY = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """One fill and the rows held after it, for one portfolio `()` or a batch `(B,)`.
-
-    Attributes
-    ----------
-    net_returns, gross_returns : (..., h) float64, simple, daily
-    end_weights : (..., S) float64, drifted to the last row; the rest to 1 is cash
-    filled_weights : (..., S) float64, right after the fill
-    turnover : (...) one way: the larger of what was bought and what was sold
-    costs : (...) fraction of the net asset value before the fill
-    """
-
-    net_returns: FloatArray
-    gross_returns: FloatArray
-    end_weights: FloatArray
-    filled_weights: FloatArray
-    turnover: FloatArray
-    costs: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,96 +61,6 @@ class Simulation:
     end_weights: FloatArray
     delisted: int
     fill: str = FILL
-
-
-def growth_paths(returns: npt.ArrayLike) -> FloatArray:
-    """Return the growth of 1 put into each name, `(h, S)`, after each of the rows `(h, S)`.
-
-    A missing return leaves the value where it was. Raises `DataError` for a return that is
-    infinite or below -100 %.
-    """
-    rows = np.asarray(returns, dtype=np.float64)
-    if rows.ndim != 2:
-        raise DataError(f"expected returns of shape (rows, names), got {rows.shape}")
-    rows = np.where(np.isnan(rows), 0.0, rows)
-    if np.isinf(rows).any() or (rows < -1.0).any():
-        raise DataError("a return is infinite or below -100 %; check the prices behind it")
-    return np.asarray(np.cumprod(1.0 + rows, axis=0))
-
-
-def drift(weights: npt.ArrayLike, returns: npt.ArrayLike) -> FloatArray:
-    """Return weights `(..., S)` after the rows `(h, S)` without a trade.
-
-    They are shares of the new value; weights of a portfolio that lost everything are zero.
-    """
-    held = np.asarray(weights, dtype=np.float64)
-    rows = np.asarray(returns, dtype=np.float64)
-    if len(rows) == 0:
-        return held.copy()
-    return _drifted(held, growth_paths(rows)[-1])
-
-
-def hold(
-    returns: npt.ArrayLike,
-    target: npt.ArrayLike,
-    start_weights: npt.ArrayLike,
-    costs: TradingCosts,
-    dollar_volume: npt.ArrayLike,
-    volatility: npt.ArrayLike,
-    *,
-    nav_usd: npt.ArrayLike | None = None,
-    fillable: npt.ArrayLike | None = None,
-    exposure: Exposure = LONG_ONLY,
-) -> Holding:
-    """Trade from `start_weights` to `target` and hold it over the rows of `returns`.
-
-    One month of the simulation, cheap enough for an environment: no loop over rows, names or
-    portfolios.
-
-    Parameters
-    ----------
-    returns : (h, S) simple daily returns of the rows earned (`d + 2 .. d' + 1`), NaN where none
-    target : (S,) or (B, S) weights within `exposure`: by default >= 0, sum <= 1
-    start_weights : like `target`, the weights at the moment of the fill
-    costs : the cost model
-    dollar_volume, volatility : (S,) or (B, S), as known at the decision
-    nav_usd : () or (B,) net asset value before the fill; without it, the model's capital
-    fillable : (S,) bool, names that can be bought (or sold short) at the fill; without it, all
-    exposure : limits of the weights, and what borrowed shares and money cost each session
-
-    Raises
-    ------
-    DataError
-        Weights are not finite or beyond the exposure; shapes differ.
-    """
-    goal = require_weights(target, "target weights", exposure)
-    start = np.asarray(start_weights, dtype=np.float64)
-    if exposure.long_only:
-        start = require_weights(start, "start weights")
-    if goal.shape != start.shape:
-        raise DataError(f"target weights {goal.shape} and start weights {start.shape} differ")
-    if fillable is not None:
-        # What cannot be traded into may still be left, be it held or sold short.
-        smaller = np.clip(goal, np.minimum(start, 0.0), np.maximum(start, 0.0))
-        goal = np.where(np.asarray(fillable, dtype=bool), goal, smaller)
-    traded = goal - start
-    paid = costs.cost(traded, dollar_volume, volatility, nav_usd).sum(axis=-1)
-    if (paid >= 1.0).any():
-        raise DataError(f"a fill costs {float(np.max(paid)):.1%} of the portfolio; check the costs")
-    paths = growth_paths(returns)
-    if paths.shape[1] != goal.shape[-1]:
-        raise DataError(f"returns are of {paths.shape[1]} names, weights of {goal.shape[-1]}")
-    gross = _row_returns(_values(goal, paths))
-    net = gross.copy()
-    net[..., :1] = (1.0 - paid[..., None]) * (1.0 + gross[..., :1]) - 1.0
-    if exposure.borrow_rate > 0.0 or exposure.margin_rate > 0.0:
-        net = np.maximum(net - exposure.charge(goal)[..., None], -1.0)
-    bought = np.maximum(traded, 0.0).sum(axis=-1)
-    sold = bought - traded.sum(axis=-1)
-    end = _drifted(goal, paths[-1]) if len(paths) else goal
-    if not exposure.long_only:
-        end = np.where((gross > -1.0).all(axis=-1, keepdims=True), end, 0.0)
-    return Holding(net, gross, end, goal, np.maximum(bought, sold), paid)
 
 
 def simulate(
@@ -245,36 +133,31 @@ def follow(
     grid = np.asarray(returns)
     rows = np.asarray(decisions, dtype=np.int64)
     last = _checked_end(grid, rows, end_row)
-    shape = (len(rows), grid.shape[1])
-    volume = np.broadcast_to(np.asarray(dollar_volume), shape)
-    sigma = np.broadcast_to(np.asarray(volatility), shape)
+    volume, sigma = (
+        np.broadcast_to(known, (len(rows), grid.shape[1])) for known in (dollar_volume, volatility)
+    )
     book = _Book.open(grid, last, start_weights)
-    bars = np.isfinite(grid) if fillable is None else np.asarray(fillable, dtype=bool)
-    if bars.shape != grid.shape:
-        raise DataError(f"fillable is of shape {bars.shape}, the returns are of {grid.shape}")
+    made = _Made.of(len(rows))
+    bars = _with_bars(grid, fillable)
     fills = rows + FILL_DELAY
     exits = np.minimum(np.append(fills[1:], last), last)
     filled = fills < exits
-    turnover, paid, invested = np.zeros((3, len(rows)))
-    names, earned = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.int64)
     for i in np.flatnonzero(filled):
         target = choose(int(i), *book.at(int(rows[i])))
         held = book.trade(
             int(fills[i]), int(exits[i]), target, costs, volume[i], sigma[i], bars[fills[i]]
         )
-        turnover[i], paid[i] = held.turnover, held.costs
-        names[i], earned[i] = (held.filled_weights > 0.0).sum(), len(held.net_returns)
-        invested[i] = held.filled_weights.sum()
+        made.note(int(i), held)
     first = int(fills[filled][0]) + 1 if filled.any() else last + 1
     return Simulation(
         session_rows=np.arange(first, last + 1, dtype=np.int64),
         net_returns=np.concatenate([np.empty(0), *book.net]),
         gross_returns=np.concatenate([np.empty(0), *book.gross]),
-        offsets=np.concatenate([[0], np.cumsum(earned)]),
-        turnover=turnover,
-        costs=paid,
-        names=names,
-        invested=invested,
+        offsets=np.concatenate([[0], np.cumsum(made.rows)]),
+        turnover=made.turnover,
+        costs=made.costs,
+        names=made.names,
+        invested=made.invested,
         filled=filled,
         end_weights=book.weights,
         delisted=int(book.gone.sum()),
@@ -342,6 +225,35 @@ class _Book:
         return held
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What each decision's fill made of the portfolio, `(D,)`; 0 where nothing was filled."""
+
+    turnover: FloatArray
+    costs: FloatArray
+    invested: FloatArray
+    names: IntArray
+    rows: IntArray
+
+    @classmethod
+    def of(cls, decisions: int) -> "_Made":
+        return cls(*np.zeros((3, decisions)), *np.zeros((2, decisions), dtype=np.int64))
+
+    def note(self, decision: int, held: Holding) -> None:
+        self.turnover[decision], self.costs[decision] = held.turnover, held.costs
+        self.invested[decision] = held.filled_weights.sum()
+        self.names[decision] = (held.filled_weights > 0.0).sum()
+        self.rows[decision] = len(held.net_returns)
+
+
+def _with_bars(grid: AnyFloats, fillable: npt.ArrayLike | None) -> BoolArray:
+    """Return where a name can be bought, `(T, S)`: as given, else where it has a return."""
+    bars = np.isfinite(grid) if fillable is None else np.asarray(fillable, dtype=bool)
+    if bars.shape != grid.shape:
+        raise DataError(f"fillable is of shape {bars.shape}, the returns are of {grid.shape}")
+    return np.asarray(bars)
+
+
 def _checked_end(grid: AnyFloats, rows: IntArray, end_row: int | None) -> int:
     if grid.ndim != 2 or rows.ndim != 1:
         raise DataError(f"expected returns (T, S) and rows (D,), got {grid.shape}, {rows.shape}")
@@ -351,31 +263,6 @@ def _checked_end(grid: AnyFloats, rows: IntArray, end_row: int | None) -> int:
     if (np.diff(rows) <= 0).any() or (len(rows) and not 0 <= rows[0] <= rows[-1] < len(grid)):
         raise DataError("decisions must be strictly increasing rows of the returns")
     return last
-
-
-def _values(weights: FloatArray, paths: FloatArray) -> FloatArray:
-    """Portfolio value `(..., h)`, 1 at the start, of unrebalanced `weights`."""
-    cash = 1.0 - weights.sum(axis=-1, keepdims=True)
-    held = (weights != 0.0).reshape(-1, weights.shape[-1]).any(axis=0)
-    return np.asarray(cash + weights[..., held] @ paths[:, held].T)
-
-
-def _row_returns(value: FloatArray) -> FloatArray:
-    """Turn value paths that start at 1 into simple returns; zero after everything is lost.
-
-    A portfolio that owes more than it has is closed at nothing.
-    """
-    value = np.where(np.minimum.accumulate(value, axis=-1) > 0.0, value, 0.0)
-    before = np.concatenate([np.ones_like(value[..., :1]), value[..., :-1]], axis=-1)
-    alive = before > 0.0
-    return np.where(alive, value / np.where(alive, before, 1.0) - 1.0, 0.0)
-
-
-def _drifted(weights: FloatArray, growth: FloatArray) -> FloatArray:
-    grown = weights * growth
-    cash = 1.0 - weights.sum(axis=-1, keepdims=True)
-    total = grown.sum(axis=-1, keepdims=True) + cash
-    return np.asarray(grown / np.where(total > 0.0, total, 1.0))
 
 
 def _last_return(grid: AnyFloats) -> IntArray:

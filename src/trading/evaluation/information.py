@@ -3,7 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from trading.backtest.simulator import FILL_DELAY, growth_paths
+from trading.backtest.holding import growth_paths
+from trading.backtest.simulator import FILL_DELAY
 from trading.evaluation.walk_forward import outcome_ends
 from trading.features.dataset import Dataset
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from trading.backtest.holding import hold
 from trading.backtest.metrics import summarize
-from trading.backtest.simulator import hold
 from trading.config import Settings
 from trading.execution.slippage import CostModel
 from trading.features.dataset import Dataset

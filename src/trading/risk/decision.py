@@ -9,7 +9,6 @@ from trading.compiled import compiled, inner
 from trading.execution.book import (
     ACCEPTED,
     CANCEL_ASKED,
-    CANCELLED,
     DAY,
     DELISTED,
     DRAWDOWN_HALT,
@@ -27,15 +26,11 @@ from trading.execution.book import (
     Records,
 )
 from trading.execution.costs import Rules, value_of, whole_lots
-from trading.execution.matching import (
-    end_order,
-    equity_of,
-    has_bar,
-    match_same_close,
-    sweep_active,
-    works,
-)
-from trading.risk.checks import Increase, Limits, Moment, check_increase, projected, record_event
+from trading.execution.matching import equity_of, has_bar, match_same_close
+from trading.execution.working_orders import sweep_active
+from trading.risk.checks import check_increase, record_event
+from trading.risk.order_limits import Increase, Limits, Moment
+from trading.risk.tally import count_working, exposure_of, halt, tally_exposures, withdraw_symbol
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -89,86 +84,6 @@ class Intent(NamedTuple):
 
 
 @inner
-def _tally(book: Book, now: Moment) -> None:
-    """Sum up projected exposures and working orders at the present prices."""
-    account = book.account[0]
-    account.gross = account.working_buys = account.working_sells = 0
-    book.sector_gross[:] = 0
-    for column in range(len(book.symbols)):
-        if book.symbols[column].position == 0 and (
-            book.symbols[column].working_buys == 0 and book.symbols[column].working_sells == 0
-        ):
-            continue
-        value = abs(value_of(projected(book, column), book.symbols[column].last))
-        account.gross += value
-        book.sector_gross[now.sectors[column]] += value
-    for at in range(account.active):
-        order = book.active[at]
-        if works(book, order):
-            _count_working(book, order, 1)
-
-
-@inner
-def _count_working(book: Book, order: int, sign: int) -> None:
-    orders = book.orders
-    rest = orders[order].quantity - orders[order].filled
-    price = book.symbols[orders[order].column].last
-    value = value_of(rest, price) if np.isfinite(price) else 0
-    if orders[order].side > 0:
-        book.account[0].working_buys += sign * value
-    else:
-        book.account[0].working_sells += sign * value
-
-
-@inner
-def _exposure(book: Book, column: int) -> int:
-    held = projected(book, column)
-    return abs(value_of(held, book.symbols[column].last)) if held != 0 else 0
-
-
-@inner
-def _cancel(book: Book, now: Moment, order: int, reason: int) -> None:
-    """Cancel an order and keep the tally."""
-    column = book.orders[order].column
-    before = _exposure(book, column)
-    _count_working(book, order, -1)
-    end_order(book, order, CANCELLED, reason)
-    change = _exposure(book, column) - before
-    book.account[0].gross += change
-    book.sector_gross[now.sectors[column]] += change
-
-
-@inner
-def _cancel_symbol(book: Book, now: Moment, column: int, reason: int) -> None:
-    if book.symbols[column].working_buys == 0 and book.symbols[column].working_sells == 0:
-        return
-    for at in range(book.account[0].active):
-        order = book.active[at]
-        if works(book, order) and book.orders[order].column == column:
-            _cancel(book, now, order, reason)
-
-
-@inner
-def halt(book: Book, now: Moment) -> None:
-    """Stop every increase: cancel the working orders that would open or increase a position."""
-    book.account[0].halted = 1
-    orders = book.orders
-    for at in range(book.account[0].active):
-        order = book.active[at]
-        if not works(book, order):
-            continue
-        side, column = orders[order].side, orders[order].column
-        standing = book.symbols[column].position
-        for before in range(at):
-            other = book.active[before]
-            if works(book, other) and orders[other].column == column and orders[other].side == side:
-                standing += side * (orders[other].quantity - orders[other].filled)
-        rest = orders[order].quantity - orders[order].filled
-        if side * standing >= 0 or rest > abs(standing):
-            _cancel(book, now, order, DRAWDOWN_HALT)
-
-
-@inner
 def _add_order(book: Book, row: int, intent: Intent, status: int, reason: int) -> int:
     """Write an order into the ledger; return its number."""
     order = book.account[0].orders
@@ -201,15 +116,15 @@ def _accept(book: Book, now: Moment, bar: Bar, order: int) -> None:
     if len(bar.volatility) > 0:
         orders[order].volatility = bar.volatility[column]
         orders[order].dollar_volume = bar.dollar_volume[column]
-    before = _exposure(book, column)
+    before = exposure_of(book, column)
     if orders[order].side > 0:
         book.symbols[column].working_buys += orders[order].quantity
     else:
         book.symbols[column].working_sells += orders[order].quantity
-    change = _exposure(book, column) - before
+    change = exposure_of(book, column) - before
     book.account[0].gross += change
     book.sector_gross[now.sectors[column]] += change
-    _count_working(book, order, 1)
+    count_working(book, order, 1)
     book.account[0].trades_today += 1
     book.active[book.account[0].active] = order
     book.account[0].active += 1
@@ -243,7 +158,7 @@ def _reject(book: Book, rules: Rules, now: Moment, asked: Records, at: int, reas
     """Write down an instruction that cannot be followed at all."""
     column = asked[at].column
     if asked[at].kind == TARGET:
-        _cancel_symbol(book, now, column, SUPERSEDED)
+        withdraw_symbol(book, now, column, SUPERSEDED)
         side = 1 if asked[at].weight > 0.0 else -1
         intent = Intent(column, side, 0, rules.order_type, rules.order_time, np.nan, np.nan)
     else:
@@ -292,7 +207,7 @@ def _follow(
     """Turn a target or an order into an order of the market."""
     if asked[at].kind == TARGET:
         column, side = asked[at].column, 1 if change > 0 else -1
-        _cancel_symbol(book, now, column, SUPERSEDED)
+        withdraw_symbol(book, now, column, SUPERSEDED)
         limit, stop = _policy_prices(rules, now.closes[column], side)
         intent = Intent(column, side, abs(change), rules.order_type, rules.order_time, limit, stop)
     else:
@@ -331,7 +246,7 @@ def _protect(book: Book, limits: Limits, now: Moment, bar: Bar) -> None:
             reason, limit = TAKE_PROFIT, limits.take_profit
         if reason == 0:
             continue
-        _cancel_symbol(book, now, column, SUPERSEDED)
+        withdraw_symbol(book, now, column, SUPERSEDED)
         side = -1 if held > 0 else 1
         intent = Intent(column, side, abs(held), MARKET, DAY, np.nan, np.nan)
         order = _add_order(book, now.row, intent, ACCEPTED, reason)
@@ -378,7 +293,7 @@ def decide_row(
     if first == end and not exits and limits.drawdown < 0.0 and not reset:
         book.account[0].peak = max(book.account[0].peak, now.equity)
         return now.equity
-    _tally(book, now)
+    tally_exposures(book, now)
     _watch_drawdown(book, limits, now, reset)
     placed = book.account[0].orders
     if exits:
@@ -386,7 +301,7 @@ def decide_row(
     exited = book.account[0].orders
     for at in range(first, end):
         if asked[at].kind == CANCEL and not _left(book, asked[at].column, placed, exited):
-            _cancel_symbol(book, now, asked[at].column, CANCEL_ASKED)
+            withdraw_symbol(book, now, asked[at].column, CANCEL_ASKED)
     changes = np.zeros(end - first, dtype=np.int64)
     possible = np.zeros(end - first, dtype=np.int8)
     for at in range(first, end):

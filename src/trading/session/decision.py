@@ -40,8 +40,8 @@ from trading.execution.orders import (
     OrderStatus,
     client_order_id,
 )
-from trading.risk.checks import Limits, Moment
 from trading.risk.decision import ASKED, Bar, decide_row
+from trading.risk.order_limits import Limits, Moment
 from trading.risk.sizing import Targets
 from trading.session.state import SessionState, gather, spread
 

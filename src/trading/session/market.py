@@ -12,7 +12,7 @@ from trading.execution.costs import SQUARE_ROOT, Rules
 from trading.market.bars import BarInterval
 from trading.market.calendar import DEFAULT_EXCHANGE, is_session, session_close, session_open
 from trading.market.market_data import MarketData
-from trading.risk.checks import Limits
+from trading.risk.order_limits import Limits
 
 FloatArray = npt.NDArray[np.float64]
 

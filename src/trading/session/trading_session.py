@@ -25,7 +25,7 @@ from trading.execution.money import to_micros
 from trading.execution.order_manager import OrderManager
 from trading.execution.orders import OrderStatus
 from trading.market.calendar import DEFAULT_EXCHANGE
-from trading.risk.checks import Limits
+from trading.risk.order_limits import Limits
 from trading.risk.sizing import Targets
 from trading.session.bar_driven import BarDriven
 from trading.session.clock import Clock

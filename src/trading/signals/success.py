@@ -19,8 +19,9 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
+from trading.backtest.holding import growth_paths
 from trading.backtest.metrics import wilson_interval
-from trading.backtest.simulator import FILL_DELAY, growth_paths
+from trading.backtest.simulator import FILL_DELAY
 from trading.execution.slippage import CostModel
 from trading.features.returns import LONGEST_GAP, FinalReturns, bridged_returns
 from trading.market.bars import CorporateAction

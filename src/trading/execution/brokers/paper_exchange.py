@@ -31,13 +31,10 @@ from trading.execution.costs import SQUARE_ROOT, Rules
 from trading.execution.lifecycle import OrderEvent, OrderEventKind
 from trading.execution.matching import (
     apply_action,
-    end_order,
-    expire_day_orders,
     mark_row,
     match_row,
     match_same_close,
     open_session,
-    sweep_active,
 )
 from trading.execution.money import from_micros, to_micros, to_price
 from trading.execution.orders import (
@@ -49,6 +46,7 @@ from trading.execution.orders import (
     Order,
     OrderStatus,
 )
+from trading.execution.working_orders import end_order, expire_day_orders, sweep_active
 
 STATUSES = {code: status for status, code in STATUS_CODES.items()}
 _ENDS = {CANCELLED: OrderEventKind.CANCEL, EXPIRED: OrderEventKind.EXPIRE}
