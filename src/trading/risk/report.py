@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from math import isfinite
+from math import isfinite, nan
 from typing import Any
 
 import numpy as np
@@ -121,22 +121,13 @@ def risk_snapshot(
         the stamp has no zone.
     """
     usd, series = np.asarray(values, np.float64), np.asarray(returns, np.float64)
-    if series.ndim != 2 or not series.shape[1] == len(usd) == len(symbols) == len(set(symbols)):
-        raise RiskError(
-            f"expected values and different symbols for each of the columns of returns, got "
-            f"{len(usd)} values, {len(set(symbols))} different symbols, returns {series.shape}"
-        )
-    if as_of.tzinfo is None:
-        raise RiskError(f"the stamp {as_of} has no time zone; give UTC")
+    _require(usd, symbols, series, as_of)
     exposed = exposure(usd, equity, symbols, sectors)
     held = np.flatnonzero(usd)
     weights, names = usd[held] / equity, [symbols[i] for i in held.tolist()]
     own = series[:, held]
     _, known = filled_returns(own)
     signed = correlation(own * np.sign(weights))
-    beta = float("nan")
-    if market is not None:
-        beta = portfolio_beta(weights, market_betas(own, market))
     path = portfolio_returns(weights, own)
     return RiskSnapshot(
         as_of=as_of,
@@ -146,8 +137,8 @@ def risk_snapshot(
         historical=portfolio_tail_risk(weights, own, level),
         normal=portfolio_tail_risk(weights, own, level, method="normal"),
         cornish_fisher=portfolio_tail_risk(weights, own, level, method="cornish_fisher"),
-        volatility=float(path.std(ddof=1)) if len(path) > 1 else float("nan"),
-        beta=beta,
+        volatility=float(path.std(ddof=1)) if len(path) > 1 else nan,
+        beta=nan if market is None else portfolio_beta(weights, market_betas(own, market)),
         average_correlation=average_correlation(signed, np.abs(weights)),
         diversification_ratio=diversification_ratio(
             weights[known], covariance(own[:, known], shrink=False)
@@ -160,6 +151,20 @@ def risk_snapshot(
         unknown=tuple(name for name, there in zip(names, known, strict=True) if not there),
         drawdown=drawdown,
     )
+
+
+def _require(
+    values: FloatArray, symbols: Sequence[str], returns: FloatArray, as_of: datetime
+) -> None:
+    """Refuse what is not one value, one symbol and one column of returns for each position."""
+    columns = returns.shape[1] if returns.ndim == 2 else -1
+    if not columns == len(values) == len(symbols) == len(set(symbols)):
+        raise RiskError(
+            f"expected values and different symbols for each of the columns of returns, got "
+            f"{len(values)} values, {len(set(symbols))} different symbols, returns {returns.shape}"
+        )
+    if as_of.tzinfo is None:
+        raise RiskError(f"the stamp {as_of} has no time zone; give UTC")
 
 
 def _positions(

@@ -158,22 +158,10 @@ def reconstitute(
     DataError
         No security is eligible.
     """
-    excluded: Counter[str] = Counter()
-    eligible: list[Listing] = []
-    without_cap: list[str] = []
     wanted = None if within is None else {symbol_key(symbol) for symbol in within}
     decided = {symbol_key(symbol) for symbol in (*published, *incumbents)}
-    for line in listings.lines:
-        if wanted is not None:
-            reason = None if symbol_key(line.symbol) in wanted else "not a candidate"
-        else:
-            reason = _why_not(line, rules, decided)
-        if reason is None and math.isnan(line.market_cap_usd):
-            without_cap.append(line.symbol)
-        if reason:
-            excluded[reason] += 1
-        else:
-            eligible.append(line)
+    eligible, excluded = _sift(listings.lines, rules, wanted, decided)
+    without_cap = {line.symbol for line in eligible if math.isnan(line.market_cap_usd)}
     ranked = _rank(_companies(eligible), rules)
     if wanted is None:
         small = [c for c in ranked if c.market_cap_usd < rules.min_market_cap_usd]
@@ -191,7 +179,7 @@ def reconstitute(
         members=tuple(line.symbol for company in chosen for line in _members_of(company, rules)),
         companies=tuple(chosen),
         excluded=dict(sorted((reason, n) for reason, n in excluded.items() if n)),
-        without_cap=tuple(sorted(set(without_cap) - with_cap)),
+        without_cap=tuple(sorted(without_cap - with_cap)),
         kept_by_band=tuple(line.symbol for company in banded for line in company.classes),
         assigned=tuple(
             line.symbol
@@ -200,6 +188,27 @@ def reconstitute(
             if wanted is None and not _at_home(line, rules)
         ),
     )
+
+
+def _sift(
+    lines: Sequence[Listing],
+    rules: ReconstitutionRules,
+    wanted: Collection[str] | None,
+    decided: Collection[str],
+) -> tuple[list[Listing], Counter[str]]:
+    """Return the eligible securities (of `wanted` the wanted ones), and by reason the others."""
+    excluded: Counter[str] = Counter()
+    eligible: list[Listing] = []
+    for line in lines:
+        if wanted is not None:
+            reason = None if symbol_key(line.symbol) in wanted else "not a candidate"
+        else:
+            reason = _why_not(line, rules, decided)
+        if reason:
+            excluded[reason] += 1
+        else:
+            eligible.append(line)
+    return eligible, excluded
 
 
 def company_key(name: str) -> str:

@@ -210,10 +210,8 @@ def plan_backfill(
     name, limits = _limits(settings)
     costs = () if name is None else call_costs(name, work)
     calls = sum(cost.calls for cost in costs)
-    market = settings.data.simulated.symbols if name is None else MARKET_SYMBOLS
-    bars = len(work.sessions) * (market if symbols is None else symbols)
+    bars = len(work.sessions) * (_market(settings, name) if symbols is None else symbols)
     measured = pace.of(settings.data.provider)
-    per_day = limits.per_day if limits else None
     at_once = _at_once(name, work, limits)
     return BackfillPlan(
         provider=settings.data.provider,
@@ -236,11 +234,21 @@ def plan_backfill(
         at_once=at_once,
         waiting_seconds=seconds_to_ask(calls, limits, measured, at_once),
         handling_seconds=pace.seconds_to_handle(len(work.sessions), bars),
-        quota_days=ceil(calls / per_day) if per_day else 0,
+        quota_days=_quota_days(calls, limits),
         bars=bars,
         disk_bytes=_disk(len(work.sessions), bars),
         free_bytes=free_bytes,
     )
+
+
+def _market(settings: Settings, name: ProviderName | None) -> int:
+    """Return how many symbols the whole market has."""
+    return settings.data.simulated.symbols if name is None else MARKET_SYMBOLS
+
+
+def _quota_days(calls: int, limits: Plan | None) -> int:
+    """Return the days that the plan's requests a day spread the calls over; 0 without a quota."""
+    return ceil(calls / limits.per_day) if limits and limits.per_day else 0
 
 
 def _disk(sessions: int, bars: int) -> int:
