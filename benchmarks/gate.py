@@ -92,7 +92,8 @@ def table(found: dict[str, list[dict[str, Any]]]) -> list[str]:
         passed = sum(row["passed"] for row in rows)
         low, high = wilson_interval(passed, len(rows))
         evidence = [row["evidence"] for row in rows]
-        skilled = sum((e["skill_p_value"] or 1.0) <= level for e in evidence)
+        p_values = [e["skill_p_value"] for e in evidence]
+        skilled = sum(p is not None and p <= level for p in p_values)
         alpha = sum((e["net_alpha"] or 0.0) > 0.0 for e in evidence)
         lines.append(
             f"| {name} | {len(rows)} | {passed} | {low:.1%} to {high:.1%} | {skilled} | {alpha} | "

@@ -228,7 +228,8 @@ def _traded(
 
 
 # Sectors and betas widen the cross-section, so that the drift must be larger for the same
-# correlation; measured over 24 markets of every feature and regime (`gate.py --oracle`).
+# correlation; measured over 24 markets of every feature and regime (the oracle's column of
+# `gate.py`).
 CALIBRATION = 1.07
 
 

@@ -100,6 +100,24 @@ def test_each_threshold_rejects_by_itself(change, name):
     assert verdict.summary.startswith("Rejected: 1 of 6")
 
 
+@pytest.mark.parametrize(("wanted", "passes"), [(-0.2, True), (-0.9, False)])
+def test_a_bad_market_alone_does_not_reject_but_a_sharpe_ratio_a_standard_error_too_low_does(
+    wanted, passes
+):
+    noise = np.random.default_rng(7).normal(0.0, 0.01, 21 * 48)
+    noise -= noise.mean()
+    own = track(noise + wanted / np.sqrt(252) * noise.std(ddof=1))
+    equal = replace(own, name="equal_weight", net_returns=own.net_returns - 1e-4)
+    verdict = judge(own, {"equal_weight": equal}, None, GATE)
+    found = verdict.figures["candidate"]
+    assert found.sharpe == pytest.approx(wanted)
+    assert found.sharpe_error == pytest.approx(0.5, abs=0.02)
+    check = next(check for check in verdict.checks if check.name == "sharpe")
+    assert check.passed is passes
+    assert check.value == pytest.approx(found.sharpe + found.sharpe_error)
+    assert f"{wanted:.2f} + 0.50" in check.reason
+
+
 def test_a_lag_behind_any_baseline_rejects():
     own, equal = two()
     better = replace(own, name="index", net_returns=own.net_returns + 1e-4)

@@ -57,7 +57,11 @@ class GateSettings(Section):
     """What a challenger must show out of sample to be deployed."""
 
     min_months: Positive = Field(6, description="Least out-of-sample months.")
-    min_sharpe: float = Field(0.0, description="Annualised, net of costs.")
+    min_sharpe: float = Field(
+        0.0,
+        description="Annualised, net of costs; a Sharpe ratio that is lower by no more than its "
+        "standard error passes.",
+    )
     max_drawdown: Fraction = 0.50
     min_excess_return: float = Field(0.0, description="Annualised, over each baseline.")
     min_information_coefficient: float = Field(0.0, description="Mean monthly rank correlation.")

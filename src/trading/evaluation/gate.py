@@ -238,7 +238,7 @@ def _own_checks(found: Figures, settings: GateSettings, evidence: Evidence | Non
     )
     return [
         months,
-        _at_least("sharpe", found.sharpe, settings.min_sharpe, "Sharpe ratio", "{:.2f}"),
+        _sharpe_check(found, settings),
         _at_most(
             "max_drawdown", found.max_drawdown, settings.max_drawdown, "maximum drawdown", "{:.1%}"
         ),
@@ -250,6 +250,18 @@ def _own_checks(found: Figures, settings: GateSettings, evidence: Evidence | Non
             "{:.3f}",
         ),
     ]
+
+
+def _sharpe_check(found: Figures, settings: GateSettings) -> Check:
+    """Check that the Sharpe ratio does not lie below its floor by more than its standard error.
+
+    Over few years the ratio of a long portfolio is the market's luck before it is anything else.
+    """
+    highest, what = None, "Sharpe ratio and its standard error"
+    if found.sharpe is not None and found.sharpe_error is not None:
+        highest = found.sharpe + found.sharpe_error
+        what = f"{what}, {found.sharpe:.2f} + {found.sharpe_error:.2f}"
+    return _at_least("sharpe", highest, settings.min_sharpe, what, "{:.2f}")
 
 
 def _excess_check(name: str, found: Figures, settings: GateSettings) -> Check:
