@@ -85,7 +85,7 @@ def _agents(market: GateMarket, folds: Sequence[Fold], settings: Settings) -> Ca
         }
         for fold in folds
     ]
-    members = {
+    members: dict[str, list[Scorer]] = {
         name: [ensemble_scorer(dataset, Ensemble((fold[name],))) for fold in policies]
         for name in settings.training.algorithms
     }
