@@ -56,6 +56,9 @@ KEEP_MODELS = Objects(
     read=("archive/*", "backtest-results/*", "production/*"),
     write=("archive/*", "backtest-results/*", "production/*"),
 )
+PROMOTE_MODELS = Objects(
+    "models", read=KEEP_MODELS.read, write=("backtest-results/*", "production/*")
+)
 READ_RUN = Objects("runs", read=("runs/*",))
 WORK_ON_RUN = Objects("runs", read=("runs/*",), write=("runs/*",))
 READ_SIGNALS = (Items("signals", ("Query",)), Items("performance", ("GetItem", "Scan")))
@@ -130,7 +133,7 @@ FUNCTIONS: Mapping[str, FunctionSpec] = {
         "Promotes the challenger",
         timeout=300,
         memory=1024,
-        grants=(READ_RUN, KEEP_MODELS, FOLLOW_CHAMPION, RegisterModels()),
+        grants=(READ_RUN, PROMOTE_MODELS, FOLLOW_CHAMPION, RegisterModels()),
     ),
     "keep_champion": FunctionSpec(
         "Keeps the champion, or installs the baseline",

@@ -78,7 +78,9 @@ def save_usage(home: Path, folder: Path) -> None:
         "used": sorted(used),
         "denied": sorted(denied),
     }
-    (folder / f"{uuid.uuid4().hex}.json").write_text(_unnamed(json.dumps(body)), encoding="utf-8")
+    part = folder / f"{uuid.uuid4().hex}.part"
+    part.write_text(_unnamed(json.dumps(body)), encoding="utf-8")
+    part.rename(part.with_suffix(".json"))
 
 
 def load_usage(folder: Path) -> Usage:

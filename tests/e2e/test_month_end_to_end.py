@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from least_privilege import ExpectRefused
 from trading_home import APRIL, FEBRUARY, MARCH, OpenCloud, TradingHome, once_each
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -68,7 +69,9 @@ def test_two_fresh_homes_give_the_same_signals(tmp_path: Path) -> None:
     assert reports[0] == reports[1]
 
 
-def test_a_missing_permission_is_named(home: TradingHome) -> None:
+def test_a_missing_permission_is_named(home: TradingHome, expect_refused: ExpectRefused) -> None:
+    resolving = "*/trading-dev-resolve/*"
+    expect_refused(home.cloud_home, resolving, "dynamodb:GetItem", "*/trading-dev-ledger")
     with home.cloud() as cloud:
         taken = _take_away(cloud, "trading-dev-resolve", "dynamodb:GetItem")
         run = home.month(FEBRUARY)
