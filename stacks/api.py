@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import apigatewayv2, cloudwatch, lambda_
+from pulumi_aws import apigatewayv2, lambda_
 
 from stacks.deployment import Deployment
+from stacks.log_groups import VENDED_LOGS, make_log_group
 
 # Route to the function of the catalogue that answers it.
 ROUTES: Mapping[str, str] = {"GET /health": "api_health"}
@@ -71,15 +72,7 @@ class Api(pulumi.ComponentResource):
 
     def _stage(self) -> apigatewayv2.Stage:
         deployment = self._args.deployment
-        group = cloudwatch.LogGroup(
-            "api",
-            # Log delivery to /aws/vendedlogs needs no entry in the account's resource policy.
-            name=f"/aws/vendedlogs/apis/{deployment.name('api')}",
-            retention_in_days=deployment.log_retention_days,
-            kms_key_id=deployment.key,
-            tags=deployment.tags,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        group = make_log_group("api", f"{VENDED_LOGS}/apis", deployment, self)
         return apigatewayv2.Stage(
             "api",
             api_id=self.api.id,

@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-from pulumi_aws import appautoscaling, cloudwatch, ec2, ecr, ecs, vpc
+from pulumi_aws import appautoscaling, cloudwatch, ec2, ecr, ecs
 
 from stacks.access import Grantable, statements
 from stacks.dashboard_configuration import EVERYWHERE, DashboardConfiguration
 from stacks.deployment import Deployment
-from stacks.front_door import HTTPS, TARGET_PORT, FrontDoor
+from stacks.front_door import TARGET_PORT, FrontDoor
 from stacks.functions_catalogue import DASHBOARD
+from stacks.log_groups import make_log_group
 from stacks.network import Network
 from stacks.policies import Statement
 from stacks.roles import RoleArgs, ServiceRole, make_role
+from stacks.security_groups import HTTPS, Way, let_in, let_out, make_security_group
 
 CPU_UNITS, MEMORY_MIB = 256, 1024
 GRACE_SECONDS = 90
@@ -82,63 +84,28 @@ class Dashboard(pulumi.ComponentResource):
         self.register_outputs({"cluster": self.cluster.name, "service": self.service.name})
 
     def _security_group(self) -> ec2.SecurityGroup:
-        args = self._args
-        group = ec2.SecurityGroup(
-            "dashboard",
-            name=args.deployment.name("dashboard"),
-            description="The tasks of the dashboard",
-            vpc_id=args.network.vpc.id,
-            tags=args.deployment.tags,
-            opts=pulumi.ResourceOptions(parent=self),
+        args, deployment = self._args, self._args.deployment
+        group = make_security_group(
+            "dashboard", "The tasks of the dashboard", args.network, deployment, self
         )
-        inside = pulumi.ResourceOptions(parent=group)
-        vpc.SecurityGroupEgressRule(
+        outside = Way(
             "dashboard-way-out",
-            security_group_id=group.id,
-            description="AWS's endpoints: registry, logs, tables, objects, executions",
-            ip_protocol="tcp",
-            from_port=HTTPS,
-            to_port=HTTPS,
-            cidr_ipv4=EVERYWHERE,
-            tags=args.deployment.tags,
-            opts=inside,
+            "AWS's endpoints: registry, logs, tables, objects, executions",
+            HTTPS,
+            EVERYWHERE,
         )
+        let_out(group, outside, deployment, group)
         if args.front_door:
             door = args.front_door.security_group
-            vpc.SecurityGroupIngressRule(
-                "dashboard-front-door",
-                security_group_id=group.id,
-                description="From the front door",
-                ip_protocol="tcp",
-                from_port=TARGET_PORT,
-                to_port=TARGET_PORT,
-                referenced_security_group_id=door.id,
-                tags=args.deployment.tags,
-                opts=inside,
-            )
-            vpc.SecurityGroupEgressRule(
-                "front-door-dashboard",
-                security_group_id=door.id,
-                description="To the tasks of the dashboard",
-                ip_protocol="tcp",
-                from_port=TARGET_PORT,
-                to_port=TARGET_PORT,
-                referenced_security_group_id=group.id,
-                tags=args.deployment.tags,
-                opts=inside,
-            )
+            come = Way("dashboard-front-door", "From the front door", TARGET_PORT, door)
+            let_in(group, come, deployment, group)
+            go = Way("front-door-dashboard", "To the tasks of the dashboard", TARGET_PORT, group)
+            let_out(door, go, deployment, group)
         return group
 
     def _task(self) -> ecs.TaskDefinition:
         args, deployment = self._args, self._args.deployment
-        group = cloudwatch.LogGroup(
-            "dashboard",
-            name=f"/aws/ecs/{deployment.name('dashboard')}",
-            retention_in_days=deployment.log_retention_days,
-            kms_key_id=deployment.key,
-            tags=deployment.tags,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        group = make_log_group("dashboard", "/aws/ecs", deployment, self)
         starter, runner = self._starter(group), self._runner()
         return ecs.TaskDefinition(
             "dashboard",

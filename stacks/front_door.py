@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import cognito, ec2, lb, vpc
+from pulumi_aws import cognito, ec2, lb
 
 from stacks.buckets import PrivateBucket
 from stacks.dashboard_configuration import EVERYWHERE
 from stacks.deployment import Deployment
 from stacks.network import Network
+from stacks.security_groups import HTTPS, Way, let_in, let_out, make_security_group
 from trading.errors import ConfigurationError
 
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
-HTTPS = 443
 TARGET_PORT = 8501
 SESSION_SECONDS = 12 * 3600
 IDLE_SECONDS = 300
@@ -78,39 +78,14 @@ class FrontDoor(pulumi.ComponentResource):
         self.register_outputs({"address": self.load_balancer.dns_name})
 
     def _security_group(self) -> ec2.SecurityGroup:
-        args = self._args
-        group = ec2.SecurityGroup(
-            "front-door",
-            name=args.deployment.name("front-door"),
-            description="People come in over HTTPS",
-            vpc_id=args.network.vpc.id,
-            tags=args.deployment.tags,
-            opts=pulumi.ResourceOptions(parent=self),
+        args, deployment = self._args, self._args.deployment
+        group = make_security_group(
+            "front-door", "People come in over HTTPS", args.network, deployment, self
         )
-        inside = pulumi.ResourceOptions(parent=group)
         for block in args.admitted:
-            vpc.SecurityGroupIngressRule(
-                f"front-door-{block}",
-                security_group_id=group.id,
-                description="HTTPS",
-                ip_protocol="tcp",
-                from_port=HTTPS,
-                to_port=HTTPS,
-                cidr_ipv4=block,
-                tags=args.deployment.tags,
-                opts=inside,
-            )
-        vpc.SecurityGroupEgressRule(
-            "front-door-sign-in",
-            security_group_id=group.id,
-            description="The endpoints of Cognito",
-            ip_protocol="tcp",
-            from_port=HTTPS,
-            to_port=HTTPS,
-            cidr_ipv4=EVERYWHERE,
-            tags=args.deployment.tags,
-            opts=inside,
-        )
+            let_in(group, Way(f"front-door-{block}", "HTTPS", HTTPS, block), deployment, group)
+        sign_in = Way("front-door-sign-in", "The endpoints of Cognito", HTTPS, EVERYWHERE)
+        let_out(group, sign_in, deployment, group)
         return group
 
     def _user_pool(self) -> cognito.UserPool:

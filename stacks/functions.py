@@ -11,6 +11,7 @@ from stacks.access import Grantable, statements
 from stacks.alarm_catalogue import METRICS_NAMESPACE
 from stacks.deployment import Deployment
 from stacks.functions_catalogue import FUNCTIONS, FunctionSpec
+from stacks.log_groups import make_log_group
 from stacks.policies import Statement
 from stacks.roles import RoleArgs, ServiceRole, make_role
 from trading.errors import ConfigurationError
@@ -110,14 +111,7 @@ class Functions(pulumi.ComponentResource):
 
     def _log_group(self, key: str) -> cloudwatch.LogGroup:
         deployment = self._args.deployment
-        return cloudwatch.LogGroup(
-            key,
-            name=f"/aws/lambda/{deployment.name(key)}",
-            retention_in_days=deployment.log_retention_days,
-            kms_key_id=deployment.key,
-            tags=deployment.tags,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        return make_log_group(key, "/aws/lambda", deployment, self)
 
     def _role(self, key: str, spec: FunctionSpec, log_group: cloudwatch.LogGroup) -> ServiceRole:
         deployment = self._args.deployment

@@ -10,6 +10,7 @@ from stacks.alarm_catalogue import METRICS_NAMESPACE
 from stacks.alarms import AlarmSpec, Metric, make_alarm
 from stacks.buckets import BucketArgs, PrivateBucket, make_bucket
 from stacks.deployment import Deployment
+from stacks.log_groups import make_log_group
 from stacks.policies import Statement
 from stacks.roles import RoleArgs, make_role
 
@@ -117,14 +118,7 @@ class Governance(pulumi.ComponentResource):
 
     def _trail(self) -> None:
         deployment, records = self._args.deployment, self._records
-        group = cloudwatch.LogGroup(
-            "trail",
-            name=f"/aws/cloudtrail/{deployment.name('trail')}",
-            retention_in_days=deployment.log_retention_days,
-            kms_key_id=deployment.key,
-            tags=deployment.tags,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        group = make_log_group("trail", "/aws/cloudtrail", deployment, self)
         role = make_role(
             RoleArgs(
                 deployment=deployment,

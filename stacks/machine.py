@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import cloudwatch, sfn
+from pulumi_aws import sfn
 
 from stacks.definition import render
 from stacks.deployment import Deployment
+from stacks.log_groups import VENDED_LOGS, make_log_group
 from stacks.policies import Statement
 from stacks.roles import RoleArgs, make_role
 
@@ -47,15 +48,7 @@ def make_machine(args: MachineArgs, parent: pulumi.Resource) -> sfn.StateMachine
         ),
         parent,
     )
-    log_group = cloudwatch.LogGroup(
-        key,
-        # Log delivery to /aws/vendedlogs needs no entry in the account's resource policy.
-        name=f"/aws/vendedlogs/states/{deployment.name(key)}",
-        retention_in_days=deployment.log_retention_days,
-        kms_key_id=deployment.key,
-        tags=deployment.tags,
-        opts=pulumi.ResourceOptions(parent=parent),
-    )
+    log_group = make_log_group(key, f"{VENDED_LOGS}/states", deployment, parent)
     return sfn.StateMachine(
         key,
         name=deployment.name(key),

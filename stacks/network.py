@@ -6,10 +6,11 @@ from ipaddress import IPv4Network
 
 import pulumi
 import pulumi_aws as aws
-from pulumi_aws import cloudwatch, ec2
+from pulumi_aws import ec2
 
 from stacks.dashboard_configuration import EVERYWHERE
 from stacks.deployment import Deployment
+from stacks.log_groups import make_log_group
 from stacks.policies import Statement, document
 from stacks.roles import RoleArgs, make_role
 
@@ -182,14 +183,7 @@ class Network(pulumi.ComponentResource):
 
     def _log_refusals(self) -> None:
         deployment = self._deployment
-        group = cloudwatch.LogGroup(
-            "network",
-            name=f"/aws/vpc/{deployment.name('network')}",
-            retention_in_days=deployment.log_retention_days,
-            kms_key_id=deployment.key,
-            tags=deployment.tags,
-            opts=self._in_vpc(),
-        )
+        group = make_log_group("network", "/aws/vpc", deployment, self.vpc)
         made = make_role(
             RoleArgs(
                 deployment=deployment,
