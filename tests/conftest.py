@@ -12,6 +12,11 @@ from hypothesis import HealthCheck, settings
 
 from stackcheck.recording import Recording, record
 
+# Before numpy and torch are imported: as many workers as cores, whose threads would only wait for
+# each other.
+for library in ("OMP", "MKL", "OPENBLAS"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
 pytest_plugins = ["least_privilege"]
 
 settings.register_profile(

@@ -1,7 +1,9 @@
 import json
+from collections.abc import Callable
 
 import pytest
 
+from stackcheck.recording import Recording
 from trading.cli import cost, main
 from trading.cli.cost import known_stacks
 from trading.cost.bill import LIMITS_USD, Limit, bill
@@ -16,7 +18,26 @@ def run(*arguments: str) -> int:
     return int(ended.value.code or 0)
 
 
-def test_every_environment_is_priced_within_the_design(capsys: pytest.CaptureFixture[str]) -> None:
+def of_aws(recording: Recording) -> list[Resource]:
+    return [Resource(one.type, one.name, one.inputs) for one in recording.aws]
+
+
+@pytest.mark.slow
+def test_the_program_is_asked_what_it_registers(recorded: Callable[..., Recording]) -> None:
+    def order(one: Resource) -> tuple[str, str]:
+        return one.type, one.name
+
+    told = sorted(cost.registered("dev"), key=order)
+    assert told == sorted(of_aws(recorded("dev")), key=order)
+
+
+@pytest.mark.slow
+def test_every_environment_is_priced_within_the_design(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    recorded: Callable[..., Recording],
+) -> None:
+    monkeypatch.setattr(cost, "registered", lambda stack: of_aws(recorded(stack)))
     assert run("cost", "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert list(told["environments"]) == known_stacks() == ["dev", "staging", "prod"]

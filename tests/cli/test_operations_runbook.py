@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import click
 import pytest
 import typer
 
-from stackcheck.recording import record
+from stackcheck.recording import Recording
 from trading.cli.app import app
 
 ROOT = Path(__file__).parents[2]
@@ -29,8 +30,10 @@ ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
-def test_every_alarm_links_to_a_section_that_exists(stack: str) -> None:
-    alarms = [one for one in record(stack).resources if one.type == ALARM]
+def test_every_alarm_links_to_a_section_that_exists(
+    stack: str, recorded: Callable[..., Recording]
+) -> None:
+    alarms = [one for one in recorded(stack).resources if one.type == ALARM]
     assert len(alarms) > 20
     linked = {
         found[1]
@@ -43,7 +46,9 @@ def test_every_alarm_links_to_a_section_that_exists(stack: str) -> None:
 
 
 @pytest.mark.slow
-def test_without_protection_everything_goes_as_tear_down_says() -> None:
+def test_without_protection_everything_goes_as_tear_down_says(
+    recorded: Callable[..., Recording],
+) -> None:
     told = RUNBOOK.partition("## Tear down")[2].partition("\n## ")[0]
     gone = {
         "aws:s3/bucket:Bucket": ("forceDestroy", True, "deletes buckets"),
@@ -51,7 +56,7 @@ def test_without_protection_everything_goes_as_tear_down_says() -> None:
         "aws:kms/key:Key": ("deletionWindowInDays", 7, "encryption wait 7 days"),
         "aws:secretsmanager/secret:Secret": ("recoveryWindowInDays", 7, "providers wait 7 days"),
     }
-    resources = record("dev", {"protect": "false"}).resources
+    resources = recorded("dev", protect="false").resources
     for kind, (name, value, sentence) in gone.items():
         found = [one.inputs for one in resources if one.type == kind]
         assert found

@@ -6,13 +6,15 @@
 from dataclasses import replace
 
 from stackcheck.graph import difference, graph, path_of, snapshots
-from stackcheck.recording import STACKS, Recording, record
+from stackcheck.recording import STACKS, Recording
 
 HOWTO = "review the change, then run `python -m stackcheck snapshot`"
 
 
-def test_the_graph_is_the_one_that_was_reviewed(dev: Recording, prod: Recording) -> None:
-    recordings = {"dev": dev, "staging": record("staging"), "prod": prod}
+def test_the_graph_is_the_one_that_was_reviewed(
+    dev: Recording, staging: Recording, prod: Recording
+) -> None:
+    recordings = {"dev": dev, "staging": staging, "prod": prod}
     for stack, text in snapshots(recordings).items():
         kept = path_of(stack).read_text(encoding="utf-8")
         assert text == kept, f"{stack} is not what was reviewed: {HOWTO}\n{difference(kept, text)}"

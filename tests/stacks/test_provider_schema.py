@@ -1,4 +1,8 @@
-"""The program against the real AWS provider: validated and planned, for every environment."""
+"""The program against the real AWS provider: validated, planned, and the plan scanned.
+
+The provider and the scanner take longer to start than to look at the three environments: they look
+at all in one run.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -9,7 +13,8 @@ import pytest
 from stackcheck.definitions import problems
 from stackcheck.errors import StackCheckError
 from stackcheck.plan import Terraform
-from stackcheck.recording import Recorded, Recording
+from stackcheck.recording import STACKS, Recorded, Recording
+from stackcheck.scan import Failed, checkov, excuses, scan
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -23,34 +28,94 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
 
 
 def changed(recording: Recording, type_: str, change: Mapping[str, Any]) -> Recording:
-    """Return a recording with inputs of the first resource of a type changed; None removes one."""
+    """Return the first resource of a type alone, with inputs changed; None removes one."""
+    (one, *_) = recording.of(type_)
+    inputs = {k: v for k, v in (one.inputs | change).items() if v is not None}
+    return replace(recording, resources=(replace(one, inputs=inputs),))
+
+
+def together(*recordings: Recording) -> Recording:
+    """Return several stacks as one, each resource named after its stack."""
 
     def resources() -> Iterator[Recorded]:
-        found = False
-        for one in recording.resources:
-            if one.type == type_ and not found:
-                found = True
-                inputs = {k: v for k, v in (one.inputs | change).items() if v is not None}
-                yield replace(one, inputs=inputs)
-            else:
-                yield one
-        assert found, f"no {type_} to change"
+        for recording in recordings:
+            for one in recording.resources:
+                yield replace(one, name=f"{recording.stack}-{one.name}")
 
-    return replace(recording, resources=tuple(resources()))
+    return Recording("together", tuple(resources()), recordings[0].outputs)
 
 
-def test_the_provider_accepts_every_value(terraform: Terraform, recording: Recording) -> None:
-    assert terraform.validate(recording, referenced=False) == []
+@pytest.fixture(scope="module")
+def careless(dev: Recording) -> Recording:
+    """The buckets of a program that forgot to keep the public out."""
+    kept = [one for one in dev.aws if one.type.startswith("aws:s3/bucket")]
+    buckets = [one for one in kept if "PublicAccessBlock" not in one.type]
+    assert len(buckets) < len(kept)
+    renamed = {one.urn: one.urn.replace(":dev:", ":careless:") for one in buckets}
+    depending = [
+        {key: tuple(renamed.get(urn, urn) for urn in urns) for key, urns in properties.items()}
+        for properties in (one.property_depends_on for one in buckets)
+    ]
+    resources = tuple(
+        replace(one, urn=renamed[one.urn], property_depends_on=properties)
+        for one, properties in zip(buckets, depending, strict=True)
+    )
+    return Recording("careless", resources, dev.outputs)
 
 
-def test_the_program_plans(terraform: Terraform, recording: Recording) -> None:
-    planned = terraform.plan(recording, referenced=True)
+@pytest.fixture(scope="module")
+def everything(
+    dev: Recording, staging: Recording, prod: Recording, careless: Recording
+) -> Recording:
+    return together(dev, staging, prod, careless)
+
+
+@pytest.fixture(scope="module")
+def planned(terraform: Terraform, everything: Recording) -> Mapping[str, Any]:
+    return terraform.plan(everything, referenced=True)
+
+
+@pytest.fixture(scope="module")
+def failed(
+    planned: Mapping[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, list[Failed]]:
+    """Stack to the rules that its resources fail."""
+    try:
+        checkov()
+    except StackCheckError as error:
+        pytest.skip(f"the plan cannot be scanned here: {error}")
+    found: dict[str, list[Failed]] = {stack: [] for stack in (*STACKS, "careless")}
+    for one in scan(planned, tmp_path_factory.mktemp("scan")):
+        found[one.resource.partition(".")[2].partition("-")[0]].append(one)
+    return found
+
+
+def test_the_provider_accepts_every_value(
+    terraform: Terraform, dev: Recording, staging: Recording, prod: Recording
+) -> None:
+    assert terraform.validate(together(dev, staging, prod), referenced=False) == []
+
+
+def test_the_program_plans(planned: Mapping[str, Any], everything: Recording) -> None:
     created = [
         one["address"]
         for one in planned["resource_changes"]
         if one["change"]["actions"] == ["create"]
     ]
-    assert len(created) == len(recording.aws) > 100
+    assert len(created) == len(everything.aws) > 300
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_failed_rule_has_a_reason(failed: Mapping[str, list[Failed]], stack: str) -> None:
+    excused = excuses()
+    assert [one for one in failed[stack] if one.rule not in excused] == []
+    if stack == "prod":
+        needed = {one.rule for one in failed[stack]}
+        assert needed == set(excused), "an excuse that nothing needs"
+
+
+def test_the_scan_sees_a_careless_program(failed: Mapping[str, list[Failed]]) -> None:
+    assert "CKV2_AWS_6" in {one.rule for one in failed["careless"]}
 
 
 def test_mistakes_are_found(terraform: Terraform, prod: Recording) -> None:
@@ -87,10 +152,8 @@ def test_mistakes_are_found(terraform: Terraform, prod: Recording) -> None:
             "alarm_actions",
         ),
     }
-    mistaken = prod
-    for type_, change, _ in mistakes.values():
-        mistaken = changed(mistaken, type_, change)
-    found = terraform.validate(mistaken, referenced=False)
+    each = [changed(prod, type_, change) for type_, change, _ in mistakes.values()]
+    found = terraform.validate(together(*each), referenced=False)
     for mistake, (_, _, word) in mistakes.items():
         assert any(word in str(one) for one in found), f"{mistake} is not found"
 

@@ -18,18 +18,6 @@ LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 EVERYWHERE = "0.0.0.0/0"
 
 
-@pytest.fixture(scope="session")
-def narrow() -> Recording:
-    """Development with a front door for two ranges, and a NAT gateway."""
-    dashboard = {
-        "domain": "dashboard.trading.example",
-        "certificate": "arn:aws:acm:us-east-1:123456789012:certificate/1",
-        "admitted": ["192.0.2.0/24", "198.51.100.7/32"],
-        "nat": True,
-    }
-    return record("dev", {"dashboard": dashboard})
-
-
 def one(recording: Recording, type_: str, name: str | None = None) -> Recorded:
     (found,) = (r for r in recording.of(type_) if name is None or r.name == name)
     return found
@@ -100,21 +88,21 @@ def test_the_stores_are_reached_without_the_internet_and_those_of_this_account_o
 
 
 def test_only_public_subnets_have_a_way_out_unless_a_nat_gateway_is_asked_for(
-    recording: Recording, narrow: Recording
+    recording: Recording, unusual: Recording
 ) -> None:
     gateway = one(recording, "aws:ec2/internetGateway:InternetGateway").id
     assert way_out(recording, "public")["gatewayId"] == gateway
     assert way_out(recording, "private") is None
     assert recording.of("aws:ec2/natGateway:NatGateway") == []
-    nat = one(narrow, "aws:ec2/natGateway:NatGateway")
-    assert way_out(narrow, "private")["natGatewayId"] == nat.id
-    assert nat.inputs["subnetId"] in {s.id for s in subnets(narrow, "public")}
+    nat = one(unusual, "aws:ec2/natGateway:NatGateway")
+    assert way_out(unusual, "private")["natGatewayId"] == nat.id
+    assert nat.inputs["subnetId"] in {s.id for s in subnets(unusual, "public")}
 
 
 def test_the_task_has_an_address_of_its_own_or_goes_through_the_nat_gateway(
-    recording: Recording, narrow: Recording
+    recording: Recording, unusual: Recording
 ) -> None:
-    for stack, kind, address in ((recording, "public", True), (narrow, "private", False)):
+    for stack, kind, address in ((recording, "public", True), (unusual, "private", False)):
         network = one(stack, "aws:ecs/service:Service").inputs["networkConfiguration"]
         assert network["assignPublicIp"] is address
         assert set(network["subnets"]) == {subnet.id for subnet in subnets(stack, kind)}
@@ -211,9 +199,9 @@ def test_accounts_are_made_by_the_operator_and_have_a_second_factor(prod: Record
     assert "secret" not in json.dumps(dict(prod.outputs)).lower()
 
 
-def test_only_admitted_ranges_come_to_the_door(narrow: Recording) -> None:
-    group = one(narrow, "aws:ec2/securityGroup:SecurityGroup", "front-door").id
-    rules = [r.inputs for r in narrow.of(INGRESS) if r.inputs["securityGroupId"] == group]
+def test_only_admitted_ranges_come_to_the_door(unusual: Recording) -> None:
+    group = one(unusual, "aws:ec2/securityGroup:SecurityGroup", "front-door").id
+    rules = [r.inputs for r in unusual.of(INGRESS) if r.inputs["securityGroupId"] == group]
     assert {rule["cidrIpv4"] for rule in rules} == {"192.0.2.0/24", "198.51.100.7/32"}
 
 

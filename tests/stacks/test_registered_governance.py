@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from stackcheck.recording import Recording, record
+from stackcheck.recording import Recording
 
 BUDGET, TRAIL = "aws:budgets/budget:Budget", "aws:cloudtrail/trail:Trail"
 RULE, RECORDER = "aws:cfg/rule:Rule", "aws:cfg/recorder:Recorder"
@@ -98,8 +98,7 @@ def test_a_refused_call_of_our_roles_is_an_alarm(prod: Recording) -> None:
     assert (alarm["namespace"], alarm["metricName"]) == (to["namespace"], to["name"])
 
 
-def test_an_account_that_records_already_gets_the_rules_only() -> None:
-    recording = record("dev", {"awsConfig": "rules"})
-    assert recording.of(RULE)
-    assert recording.of(RECORDER) == []
-    assert "audit" not in {one.name for one in recording.of("aws:s3/bucket:Bucket")}
+def test_an_account_that_records_already_gets_the_rules_only(unusual: Recording) -> None:
+    assert unusual.of(RULE)
+    assert unusual.of(RECORDER) == []
+    assert "audit" not in {one.name for one in unusual.of("aws:s3/bucket:Bucket")}
