@@ -15,6 +15,7 @@ from trading import __version__
 from trading.cli import account, inspect, lineage, models, month, serve, strategies
 from trading.cli import data as data_command
 from trading.cli import universe as universe_command
+from trading.cli.audit import audit as show_audit
 from trading.cli.backtest import backtest_command
 from trading.cli.cloud_commands import cloud_app
 from trading.cli.cost import cost_command
@@ -164,14 +165,15 @@ def success(as_json: AsJson = False) -> int:
 
 @app.command()
 def audit(
-    denied: Annotated[bool, typer.Option(help="Only what was refused.")] = False,
+    calls: Annotated[bool, typer.Option("--calls", help="Every call that was decided.")] = False,
+    denied: Annotated[bool, typer.Option("--denied", help="Every call that was refused.")] = False,
     unused: Annotated[
         bool, typer.Option("--unused", help="The permissions that no call has used, and why.")
     ] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Print every decision of the embedded cloud's access control."""
-    return serve.audit(denied=denied, unused=unused, as_json=as_json)
+    """Print what the embedded cloud's roles were granted, used and refused."""
+    return show_audit(calls=calls, denied=denied, unused=unused, as_json=as_json)
 
 
 @app.command("models")

@@ -1,4 +1,4 @@
-"""`trading up` and `trading audit`: the embedded cloud and dashboard, kept up and looked into."""
+"""`trading up`: the embedded cloud and dashboard, kept up."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import sys
 
 from trading.cli.cloud import SOURCE_ROOT, embedded_cloud
 from trading.cli.home import Home
-from trading.cli.output import DONE, NOTHING_TO_DO, console
+from trading.cli.output import DONE, console
 from trading.config import Settings
 
 DASHBOARD = SOURCE_ROOT / "streamlit_app" / "app.py"
@@ -38,17 +38,3 @@ def _dashboard(environment: dict[str, str], port: int) -> "subprocess.Popen[byte
     return subprocess.Popen(  # noqa: S603 - our own program, no shell
         command, cwd=SOURCE_ROOT, env=os.environ | environment, stdin=subprocess.DEVNULL
     )
-
-
-def audit(*, denied: bool, unused: bool, as_json: bool) -> int:
-    """Print the access decisions of the market that ran last, or what nothing has needed."""
-    home = Home.from_environment()
-    market = home.current()
-    if market is None:
-        console.print("no month has run here yet; run `trading month`")
-        return NOTHING_TO_DO
-    command = [sys.executable, "-m", "localcloud", "audit", "--home", str(home.of(market))]
-    command += ["--denied"] if denied else []
-    command += ["--unused"] if unused else []
-    command += ["--json"] if as_json else []
-    return subprocess.run(command, cwd=SOURCE_ROOT, check=False).returncode  # noqa: S603
