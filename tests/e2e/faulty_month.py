@@ -96,6 +96,7 @@ class FaultyMonth:
 
     def __init__(self, home: Path, ready: Mapping[str, Any], market: FaultyMarket) -> None:
         self.home, self.outputs, self._market = home, ready["outputs"], market
+        self._lambda, self._states = boto3.client("lambda"), boto3.client("stepfunctions")
         notifications = {**SMALL["notifications"], "recipients": list(RECIPIENTS)}
         settings = load_settings(
             overrides={**settings_of(market), "notifications": notifications}, environ={}
@@ -122,7 +123,7 @@ class FaultyMonth:
     @property
     def definition(self) -> dict[str, Any]:
         """The definition of the month's state machine."""
-        described = boto3.client("stepfunctions").describe_state_machine(
+        described = self._states.describe_state_machine(
             stateMachineArn=self.outputs["state_machine_arn"]
         )
         loaded: dict[str, Any] = json.loads(described["definition"])
@@ -164,7 +165,7 @@ class FaultyMonth:
         self._set_back(train=False)
         write_plan(self.home, plan)
         try:
-            boto3.client("stepfunctions").start_execution(
+            self._states.start_execution(
                 stateMachineArn=self.outputs["state_machine_arn"], input="{}"
             )
             self._await_end(MONTH)
@@ -184,9 +185,8 @@ class FaultyMonth:
 
     def states_struck(self) -> list[str]:
         """Return the states of the month in which its faults hit, one for each hit."""
-        client = boto3.client("stepfunctions")
         begun = self._started
-        pages = client.get_paginator("list_executions").paginate(
+        pages = self._states.get_paginator("list_executions").paginate(
             stateMachineArn=self.outputs["state_machine_arn"]
         )
         runs = [one for page in pages for one in page["executions"]]
@@ -194,7 +194,7 @@ class FaultyMonth:
             event
             for run in reversed(runs)
             if run["startDate"].timestamp() >= begun
-            for page in client.get_paginator("get_execution_history").paginate(
+            for page in self._states.get_paginator("get_execution_history").paginate(
                 executionArn=run["executionArn"]
             )
             for event in page["events"]
@@ -245,7 +245,7 @@ class FaultyMonth:
         key = f"schedule-{time.time_ns()}"
         request = StartRequest(as_of=as_of, overrides=overrides, correlation_id=key)
         for _ in range(STARTS):
-            answer = boto3.client("lambda").invoke(
+            answer = self._lambda.invoke(
                 FunctionName=self.outputs["functions"]["start_month"],
                 Payload=request.model_dump_json(),
             )
@@ -259,7 +259,7 @@ class FaultyMonth:
         while self._running():
             assert time.monotonic() < deadline, f"no end in {LONGEST_RUN:.0f} s"
             self._approve(month)
-            time.sleep(0.2)
+            time.sleep(0.3)
 
     def _approve(self, month: str) -> None:
         """Approve a challenger that waits for it; what was decided already waits no more."""
@@ -268,7 +268,7 @@ class FaultyMonth:
                 decide(month, approved=True, reason="it passed", resources=self._resources)
 
     def _running(self) -> bool:
-        listed = boto3.client("stepfunctions").list_executions(
+        listed = self._states.list_executions(
             stateMachineArn=self.outputs["state_machine_arn"], statusFilter="RUNNING"
         )
         return bool(listed["executions"])
@@ -291,15 +291,15 @@ class FaultyMonth:
 
     def _hurry(self) -> None:
         """Wait a second at most between two tries of a state, and have the SDK give up sooner."""
-        states, arn = boto3.client("stepfunctions"), self.outputs["state_machine_arn"]
         definition = self.definition
         _shorten_waits(definition)
-        states.update_state_machine(stateMachineArn=arn, definition=json.dumps(definition))
-        functions = boto3.client("lambda")
+        self._states.update_state_machine(
+            stateMachineArn=self.outputs["state_machine_arn"], definition=json.dumps(definition)
+        )
         for name in self.outputs["functions"].values():
-            held = functions.get_function_configuration(FunctionName=name)["Environment"]
+            held = self._lambda.get_function_configuration(FunctionName=name)["Environment"]
             variables = {**held["Variables"], "AWS_MAX_ATTEMPTS": SDK_ATTEMPTS}
-            functions.update_function_configuration(
+            self._lambda.update_function_configuration(
                 FunctionName=name, Environment={"Variables": variables}
             )
 
