@@ -127,8 +127,10 @@ def _kept(log: Path | None, seed: int, oracle: float, options: dict[str, Any]) -
     if log is None:
         return None
     lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    budget = options["slot_steps"] if options["agents"] else None
+    wanted = (seed, oracle, options["agents"], budget)
     for row in map(json.loads, lines):
-        if (row["seed"], row["oracle"], row["agents"]) == (seed, oracle, options["agents"]):
+        if (row["seed"], row["oracle"], row["agents"], row["slot_steps"]) == wanted:
             return row
     row = judge(seed, oracle, **options)
     with log.open("a", encoding="utf-8") as file:

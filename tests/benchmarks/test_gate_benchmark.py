@@ -71,6 +71,21 @@ def test_a_market_is_judged(recipe, tmp_path):
     assert json.loads(json.dumps(row)) == row
 
 
+def test_a_log_answers_for_its_own_budget_alone(tmp_path, monkeypatch):
+    judged = []
+
+    def judge_one(seed, oracle, *, agents, slot_steps):
+        judged.append(slot_steps)
+        budget = slot_steps if agents else None
+        return {"seed": seed, "oracle": oracle, "agents": agents, "slot_steps": budget}
+
+    monkeypatch.setattr(overfitting, "judge", judge_one)
+    log = tmp_path / "log.jsonl"
+    for agents, slot_steps in [(True, 100), (True, 100), (True, 200), (False, 100), (False, 200)]:
+        overfitting._kept(log, 0, 0.0, {"agents": agents, "slot_steps": slot_steps})
+    assert judged == [100, 200, 100]
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 def test_the_gate_holds_its_level_on_agents(tmp_path):
