@@ -194,3 +194,29 @@ def test_the_outputs_of_a_deployment_are_kept(tmp_path: Path) -> None:
     again = Home(tmp_path)
     assert again.outputs() == {"data_store": "s3://x"}
     again.release()
+
+
+STOPPED_INSIDE_ITS_LOCK = """
+import os, signal
+from localcloud.lifetime import stop_requested
+stop = stop_requested()
+with stop._cond:
+    os.kill(os.getpid(), signal.SIGTERM)
+    for _ in range(100_000):
+        pass
+stop.wait()
+print("stopped")
+"""
+
+
+def test_a_signal_within_the_wait_for_it_stops_the_cloud() -> None:
+    """A handler that waits for the lock which its own thread holds would wait for ever."""
+    ended = subprocess.run(
+        [sys.executable, "-c", STOPPED_INSIDE_ITS_LOCK],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (0, "stopped\n"), ended.stderr
