@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 from localcloud.deployer.errors import StackFileError
 
 FORMAT = 1
+_ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
 @dataclass(frozen=True)
@@ -128,9 +130,14 @@ class State:
 
 
 def input_hashes(inputs: Mapping[str, Any]) -> dict[str, str]:
-    """Return a hash of each input's value."""
+    """Return a hash of each input's value.
+
+    The cloud's own address, as in a queue's URL, is another one after each start: it counts as one.
+    """
     return {
-        name: hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+        name: hashlib.sha256(
+            _ADDRESS.sub("", json.dumps(value, sort_keys=True)).encode()
+        ).hexdigest()[:16]
         for name, value in sorted(inputs.items())
         if value is not None
     }

@@ -42,7 +42,14 @@ key = aws.kms.Key("key", policy=json.dumps({"Version": "2012-10-17", "Statement"
 aws.kms.Alias("key", name="alias/key", target_key_id=key.key_id)
 aws.cloudwatch.LogGroup("log", name="/log", kms_key_id=key.arn)
 aws.secretsmanager.Secret("kept", name="kept", kms_key_id=key.arn)
-aws.sqs.Queue("queue", name="queue", visibility_timeout_seconds=configuration.require_int("queue"))
+queue = aws.sqs.Queue(
+    "queue", name="queue", visibility_timeout_seconds=configuration.require_int("queue")
+)
+topic = aws.sns.Topic("topic", name="topic")
+own = {"Effect": "Allow", "Principal": root, "Action": "*", "Resource": "*"}
+policy = json.dumps({"Version": "2012-10-17", "Statement": [own]})
+aws.sqs.QueuePolicy("queue", queue_url=queue.url, policy=policy)
+aws.sns.TopicPolicy("topic", arn=topic.arn, policy=policy)
 """
 
 
@@ -206,13 +213,16 @@ def test_a_restarted_cloud_is_restored_and_only_what_changed_is_changed(tmp_path
     options = ("--program", str(small_program(tmp_path / "program", RESTARTED, "30")))
     with endpoint(home) as served:
         code, first = run(served, state, "up", *options)
-        assert (code, first["created"]) == (0, 5), first
+        assert (code, first["created"]) == (0, 8), first
     with endpoint(home) as served:
         code, seen = run(served, state, "preview", *options)
-        assert (code, seen["restored"], seen["unchanged"]) == (0, 4, 1), seen
+        assert (code, seen["restored"], seen["unchanged"]) == (0, 7, 1), seen
+        code, same = run(served, state, "up", *options)
+        assert (code, same["restored"], same["unchanged"]) == (0, 7, 1), same
+    with endpoint(home) as served:
         changed = ("--program", str(small_program(tmp_path / "program", RESTARTED, "60")))
         code, again = run(served, state, "up", *changed)
-        assert (code, again["restored"], again["unchanged"], again["updated"]) == (0, 3, 1, 1)
+        assert (code, again["restored"], again["unchanged"], again["updated"]) == (0, 6, 1, 1)
         queues = client(served, "sqs")
         found = queues.get_queue_attributes(
             QueueUrl=queues.get_queue_url(QueueName="queue")["QueueUrl"],

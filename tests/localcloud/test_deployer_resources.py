@@ -274,3 +274,25 @@ def test_inert_resources_have_stable_outputs_in_the_form_of_aws(
     assert answers[0][0].endswith(":cluster/dashboard")
     assert json.dumps(answers[0][1])
     assert all(reason.endswith(".") for reason in INERT.values())
+
+
+def test_a_buckets_lifecycle_is_held_whole(cloud: Cloud) -> None:
+    client = cloud.client("s3")
+    client.create_bucket(Bucket="tidied")
+    rule = {
+        "id": "tidy",
+        "status": "Enabled",
+        "filter": {"prefix": "logs/"},
+        "expiration": {"days": 400},
+        "abortIncompleteMultipartUpload": {"daysAfterInitiation": 7},
+        "noncurrentVersionExpiration": {"noncurrentDays": 90, "newerNoncurrentVersions": 3},
+        "transitions": [{"days": 30, "storageClass": "INTELLIGENT_TIERING"}],
+    }
+    token = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+    handler(cloud, token).create({"bucket": "tidied", "rules": [rule]})
+    (held,) = client.get_bucket_lifecycle_configuration(Bucket="tidied")["Rules"]
+    assert held["Filter"] == {"Prefix": "logs/"}
+    assert held["Expiration"] == {"Days": 400}
+    assert held["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+    assert held["NoncurrentVersionExpiration"]["NoncurrentDays"] == 90
+    assert held["Transitions"] == [{"Days": 30, "StorageClass": "INTELLIGENT_TIERING"}]

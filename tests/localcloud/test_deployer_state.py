@@ -52,6 +52,9 @@ def test_the_order_holds_across_what_stays() -> None:
 def test_hashes_tell_values_apart_and_leave_nothing_out() -> None:
     assert input_hashes({"a": 1, "b": None}).keys() == {"a"}
     assert input_hashes({"a": {"x": 1, "y": 2}}) == input_hashes({"a": {"y": 2, "x": 1}})
+    here, there = "http://127.0.0.1:4566/", "http://127.0.0.1:9999/"
+    assert input_hashes({"a": [f"{here}q"]}) == input_hashes({"a": [f"{there}q"]})
+    assert input_hashes({"a": [f"{here}q"]}) != input_hashes({"a": [f"{here}p"]})
     assert input_hashes({"a": [1, 2]}) != input_hashes({"a": [2, 1]})
 
 

@@ -267,9 +267,18 @@ def _lifecycle_rule(rule: Inputs) -> dict[str, Any]:
     }
     if abort := rule.get("abortIncompleteMultipartUpload"):
         found_rule[ABORT] = given(abort, DaysAfterInitiation="daysAfterInitiation")
+    if expiration := rule.get("expiration"):
+        found_rule["Expiration"] = given(
+            expiration,
+            Days="days",
+            Date="date",
+            ExpiredObjectDeleteMarker="expiredObjectDeleteMarker",
+        )
     if expiration := rule.get("noncurrentVersionExpiration"):
         found_rule["NoncurrentVersionExpiration"] = given(
-            expiration, NoncurrentDays="noncurrentDays"
+            expiration,
+            NoncurrentDays="noncurrentDays",
+            NewerNoncurrentVersions="newerNoncurrentVersions",
         )
     if transitions := rule.get("transitions"):
         found_rule["Transitions"] = [

@@ -15,6 +15,8 @@ from localcloud.deployer.handler import (
     tag_list,
 )
 
+DEFAULT_POLICY = "__default_policy_ID"
+
 
 @handles("aws:sns/topic:Topic")
 class Topic(Handler):
@@ -63,11 +65,13 @@ class TopicPolicy(SettingHandler):
         return str(inputs["arn"])
 
     def read(self, identity: str, inputs: Inputs) -> Live | None:
-        """Return the policy; another one than the program's drifted."""
+        """Return the policy; another one than the program's drifted, the default is none."""
         answer = found(self.cloud.client("sns").get_topic_attributes, TopicArn=identity)
         if answer is None:
             return None
         policy = json.loads(answer["Attributes"].get("Policy") or "{}")
+        if policy.get("Id") == DEFAULT_POLICY:
+            return None
         wanted = json.loads(inputs["policy"]) if "policy" in inputs else policy
         return Live(identity, drifted=policy != wanted)
 
