@@ -1,5 +1,6 @@
 """What the parts of the embedded cloud share: the running cloud, seen from inside."""
 
+import os
 import sqlite3
 import subprocess
 import threading
@@ -19,6 +20,8 @@ ACCOUNT = "123456789012"
 REGION = "us-east-1"
 # the tag by which CreateKey makes a key again with the id that it had
 KEY_ID_TAG = "localcloud:key-id"
+# The operator's files of profiles have no say here: one may switch AWS_ENDPOINT_URL off.
+NO_PROFILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 REPOSITORY = Path(__file__).parents[1]
 
 
@@ -126,6 +129,7 @@ class CloudContext:
         """Return the variables with which a child process reaches this cloud, and only it."""
         return {
             **credentials.environment(),
+            **NO_PROFILES,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ENDPOINT_URL": self.endpoint,

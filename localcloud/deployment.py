@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from localcloud.context import CloudContext
+from localcloud.context import NO_PROFILES, CloudContext
 from localcloud.errors import CloudError
 from localcloud.home import RunningCloud
 
@@ -77,6 +77,7 @@ def _environment(repository: Path) -> dict[str, str]:
     path = [str(repository), str(repository / "src")]
     return {
         **inherited,
+        **NO_PROFILES,
         "AWS_EC2_METADATA_DISABLED": "true",
         "PYTHONPATH": os.pathsep.join(path),
         "PYTHONDONTWRITEBYTECODE": "1",

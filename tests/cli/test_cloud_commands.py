@@ -100,6 +100,17 @@ def test_destroying_asks_first(home: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert asked == ["destroy"]
 
 
+def test_what_was_destroyed_is_shown_no_more(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "simulated").mkdir()
+    (home / "simulated" / "deployment.json").write_text("{}")
+    (home / "current").write_text("simulated")
+    monkeypatch.setattr(cloud_commands, "_deployer", lambda *_: {"deleted": 7, "retained": 0})
+    done = RUNNER.invoke(app, ["cloud", "destroy", "--yes"], standalone_mode=False)
+    assert done.return_value == 0, done.output
+    for command in (["models"], ["signals"], ["pause", "--reason", "x"], ["cloud", "destroy"]):
+        assert RUNNER.invoke(app, command, standalone_mode=False).return_value == 3, command
+
+
 @pytest.mark.slow
 def test_a_fresh_home_is_previewed_and_destroyed_for_real(home: Path) -> None:
     shown = RUNNER.invoke(app, ["cloud", "preview", "--json"], standalone_mode=False)

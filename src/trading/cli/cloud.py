@@ -32,6 +32,7 @@ NAMES_OF_OUTPUTS = {
     "TRADING_TRAINING_ROLE": "training_role_arn",
     "TRADING_MODEL_GROUP": "model_group",
 }
+NO_PROFILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 SOURCE_ROOT = Path(__file__).parents[3]
 
 
@@ -48,13 +49,18 @@ class Cloud:
     pid: int | None = None
 
     def environment(self) -> dict[str, str]:
-        """Return the variables by which boto3 and the domain reach this cloud, and only it."""
+        """Return the variables by which boto3 and the domain reach this cloud, and only it.
+
+        The operator's files of profiles are hidden: one may switch `AWS_ENDPOINT_URL` off, and
+        what is meant for this cloud would go to AWS.
+        """
         names = {
             variable: str(self.outputs[output])
             for variable, output in NAMES_OF_OUTPUTS.items()
             if output in self.outputs
         }
         return names | {
+            **NO_PROFILES,
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
@@ -96,6 +102,9 @@ def embedded_cloud(
             process.wait(timeout=20)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def _hand_over_keys(settings: Settings) -> None:
@@ -127,7 +136,7 @@ def _serve(home: Path, settings: Settings, *, deploy: bool) -> "subprocess.Popen
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env=os.environ | _past_proxies(),
+            env=without_aws() | _past_proxies(),
             # A terminal's Ctrl-C is for the command, which ends its cloud when it has finished.
             start_new_session=True,
         )
@@ -188,6 +197,12 @@ def _cloud_of(home: Path, described: Mapping[str, Any], pid: int) -> Cloud:
         outputs=described.get("outputs") or {},
         pid=pid,
     )
+
+
+def without_aws() -> dict[str, str]:
+    """Return this process's environment without what leads to an AWS account."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return kept | NO_PROFILES
 
 
 def _past_proxies() -> dict[str, str]:

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 from trading.cli.backtest_options import nested, read_assignments
-from trading.cli.cloud import SOURCE_ROOT, stack_configuration
+from trading.cli.cloud import SOURCE_ROOT, stack_configuration, without_aws
 from trading.cli.home import Home, Market
 from trading.cli.output import DONE, NOTHING_TO_DO, console, print_json, result, table
 from trading.config import Settings, load_settings
@@ -65,8 +65,13 @@ def destroy_command(
         typer.confirm(f"Delete all resources and data of {home.of(market)}?", abort=True, err=True)
     with home.for_one_month():
         told = _deployer("destroy", _settings(sets), market)
+        if not told["retained"]:
+            home.forget(market)
     if as_json:
         print_json({"deleted": told["deleted"], "retained": told["retained"]})
+    elif not told["deleted"] + told["retained"]:
+        console.print(f"nothing is deployed in {home.of(market)}")
+        return NOTHING_TO_DO
     else:
         result.print(f"deleted {told['deleted']} resources, kept {told['retained']}")
     return DONE
@@ -88,7 +93,13 @@ def _deployer(command: str, settings: Settings, market: Market) -> dict[str, Any
     line += ["--stack", settings.environment]
     line += ["--config", json.dumps(stack_configuration(settings))]
     ended = subprocess.run(  # noqa: S603 - our own program, no shell
-        line, cwd=SOURCE_ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        line,
+        cwd=SOURCE_ROOT,
+        env=without_aws(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     said = ended.stdout.strip().splitlines()
     told: dict[str, Any] = json.loads(said[-1]) if said else {}

@@ -47,6 +47,12 @@ class Home:
         pending.write_text(market, encoding="utf-8")
         pending.replace(self.path / "current")
 
+    def forget(self, market: Market) -> None:
+        """Have no month of a market to show any more: what was deployed for it is gone."""
+        if self.current() == market:
+            (self.path / "current").unlink()
+        (self.of(market) / "deployment.json").unlink(missing_ok=True)
+
     def current(self) -> Market | None:
         """Return the market of the last month that ran; None before the first."""
         marker = self.path / "current"
