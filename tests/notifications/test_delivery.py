@@ -521,3 +521,16 @@ def test_no_order_of_mishaps_sends_a_mail_twice(servers):
         AnyMishaps,
         settings=settings(max_examples=6, stateful_step_count=10, deadline=None, derandomize=True),
     )
+
+
+def test_the_ledger_tells_a_months_mails_to_whomever_they_went(world):
+    now = datetime(2026, 11, 2, tzinfo=UTC)
+    former = [f"former{number:03}@trading.example" for number in range(3)]
+    for address in former:
+        assert world.ledger.claim(MONTH, f"Somebody <{address}>", f"attempt of {address}", now)
+    assert world.ledger.claim("2026-12", ANALYST, "another month", now)
+    assert world.ledger.record_sent(MONTH, former[0], "id", now)
+    told = world.ledger.of_month(MONTH)
+    assert list(told) == former
+    assert [told[one].attempt for one in former] == [f"attempt of {one}" for one in former]
+    assert (told[former[0]].state, told[former[0]].message_id) == (MailState.SENT, "id")

@@ -72,19 +72,18 @@ def record_mail_event(request: MailEvent, resources: Resources) -> Recorded:
 
 
 def mails_of(month: str, resources: Resources) -> tuple[MailRecord, ...]:
-    """Return what became of the month's mail to each configured recipient."""
-    ledger, found = _mails(resources), []
-    for recipient in resources.settings.notifications.recipients:
-        entry = ledger.read(month, recipient)
-        if entry is not None:
-            found.append(
-                MailRecord(recipient=recipient, state=entry.state, message_id=entry.message_id)
-            )
-    return tuple(found)
+    """Return what became of the month's mail to each recipient, as the ledger tells it.
+
+    Who asks may have other recipients configured than the deployment that mailed.
+    """
+    return tuple(
+        MailRecord(recipient=recipient, state=entry.state, message_id=entry.message_id)
+        for recipient, entry in _mails(resources).of_month(month).items()
+    )
 
 
 def forget_mails(month: str, resources: Resources) -> tuple[MailRecord, ...]:
-    """Let the month's mail go out again to every configured recipient; return what had been."""
+    """Let the month's mail go out again to everyone who had it; return what had been."""
     had, ledger = mails_of(month, resources), _mails(resources)
     for mail in had:
         ledger.forget(month, mail.recipient)

@@ -7,15 +7,19 @@ RELEASED  the last attempt surely did not send
 SENT      the mail service took it; nothing leads out of this state
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from boto3.dynamodb.conditions import Key
+
 from trading.notifications.address import canonical, recipient_hash
 from trading.signals.items import ConditionFailedError, call
 
 _STATE = {"#s": "state"}
+_MAIL = "mail#"
 
 
 class MailState(StrEnum):
@@ -51,14 +55,24 @@ class MailLedger:
         """Return the entry of a mail; None when nobody ever claimed it."""
         answer = call(self._table.get_item, Key=_key(month, address), ConsistentRead=True)
         item = answer.get("Item")
-        if item is None:
-            return None
-        return MailEntry(
-            state=MailState(item["state"]),
-            attempt=item["attempt"],
-            claimed_at=datetime.fromisoformat(item["claimed_at"]),
-            message_id=item.get("message_id"),
-        )
+        return None if item is None else _entry(item)
+
+    def of_month(self, month: str) -> dict[str, MailEntry]:
+        """Return the entries of a month by address: whoever was mailed, configured now or not."""
+        found: dict[str, MailEntry] = {}
+        more: dict[str, Any] = {}
+        while True:
+            answer = call(
+                self._table.query,
+                KeyConditionExpression=Key("pk").eq(_pk(month)) & Key("sk").begins_with(_MAIL),
+                ConsistentRead=True,
+                **more,
+            )
+            for item in answer["Items"]:
+                found[str(item["sk"]).removeprefix(_MAIL)] = _entry(item)
+            if "LastEvaluatedKey" not in answer:
+                return found
+            more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def forget(self, month: str, address: str) -> MailEntry | None:
         """Remove and return the entry of a mail, so that the month's mail goes out again.
@@ -170,8 +184,21 @@ class MailLedger:
         return True
 
 
+def _entry(item: Mapping[str, Any]) -> MailEntry:
+    return MailEntry(
+        state=MailState(item["state"]),
+        attempt=item["attempt"],
+        claimed_at=datetime.fromisoformat(item["claimed_at"]),
+        message_id=item.get("message_id"),
+    )
+
+
+def _pk(month: str) -> str:
+    return f"month#{month}"
+
+
 def _key(month: str, address: str) -> dict[str, str]:
-    return {"pk": f"month#{month}", "sk": f"mail#{canonical(address)}"}
+    return {"pk": _pk(month), "sk": f"{_MAIL}{canonical(address)}"}
 
 
 def _stamp(now: datetime) -> str:
