@@ -44,6 +44,25 @@ def test_where_no_month_has_run_there_is_nothing_to_do(arguments: tuple[str, ...
     assert code_of(*arguments) == 3
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("redrive", "2025-13"),
+        ("approve", "March", "--reason", "x"),
+        ("reject", "2025-3", "--reason", "x"),
+        ("withdraw", "2025-02-01", "--reason", "x"),
+        ("signals", "last"),
+        ("lineage", "AAA", "--month", "2025"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_what_is_no_month_is_refused(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code_of(*arguments) == 2
+    assert "give one as YYYY-MM" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize("command", ["pause", "approve", "reject"])
 def test_a_reason_is_asked_for(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of(command, *(["2025-02"] if command != "pause" else [])) == 2

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from trading.cli.cloud import SOURCE_ROOT, embedded_cloud
 from trading.cli.home import Home
+from trading.cli.month_name import month_name
 from trading.cli.output import DONE, FAILED, NOTHING_TO_DO, console, percent, print_json, result
 from trading.cli.summary import print_signals
 from trading.config import Settings
@@ -57,6 +58,8 @@ def _report(resources: Resources, month: str | None) -> MonthReport | None:
 
 def show_signals(settings: Settings, month: str | None, *, as_json: bool) -> int:
     """Show the stored signals of a month."""
+    if month is not None:
+        month_name(month)
     with stored(settings) as resources:
         report = _report(resources, month) if resources else None
     if report is None:

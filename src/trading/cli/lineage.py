@@ -2,6 +2,7 @@
 
 from trading.cli.inspect import NO_MONTH, stored
 from trading.cli.models import OPERATOR
+from trading.cli.month_name import month_name
 from trading.cli.output import DONE, FAILED, NOTHING_TO_DO, console, print_json, result
 from trading.config import Settings
 from trading.errors import ConflictError
@@ -13,6 +14,8 @@ SHORT = 16
 
 def show_lineage(settings: Settings, symbol: str, month: str | None, *, as_json: bool) -> int:
     """Print the chain from the data's hash to a signal and its mail; 1 when a link is broken."""
+    if month is not None:
+        month_name(month)
     with stored(settings) as resources:
         months = resources.signals.months() if resources else ()
         if resources is None or not months:
@@ -34,6 +37,7 @@ def withdraw(
     settings: Settings, month: str, reason: str, *, mail_again: bool, as_json: bool
 ) -> int:
     """Take a stored month back, so that it can be run again."""
+    month_name(month)
     with stored(settings) as resources:
         if resources is None:
             console.print(NO_MONTH)

@@ -19,10 +19,11 @@ from trading.cli.inspect import NO_MONTH, stored
 from trading.cli.memory import PeakMemory
 from trading.cli.models import OPERATOR
 from trading.cli.month import close, show_phase, start, watch_run
+from trading.cli.month_name import month_name
 from trading.cli.output import DONE, NOTHING_TO_DO, console, print_json, result
 from trading.cli.summary import Outcome
 from trading.config import Settings, load_settings
-from trading.errors import ConfigurationError, ConflictError
+from trading.errors import ConfigurationError, ConflictError, MonthError
 from trading.month.approval import decide
 from trading.month.ledger import RunRecord
 from trading.month.pausing import pause_everything, resume_everything
@@ -90,6 +91,7 @@ def reject_command(of_month: OfMonth, reason: Reason, as_json: AsJson = False) -
 
 def _decide(month: str, reason: str, *, approved: bool, as_json: bool) -> int:
     settings = load_settings()
+    month_name(month)
     with stored(settings) as resources:
         if resources is None:
             console.print(NO_MONTH)
@@ -117,15 +119,14 @@ def redrive_command(
     Finished work is reused, nothing is stored or mailed twice. Exit code 3: there is none.
     """
     settings = load_settings(overrides=nested(read_assignments(sets or (), "--set")))
-    with PeakMemory() as memory, _deployed(settings) as place:
-        if place is None:
-            console.print(NO_MONTH)
-            return NOTHING_TO_DO
-        resources, function, home = place
-        record = _to_redrive(of_month, resources)
+    if of_month is not None:
+        month_name(of_month)
+    with stored(settings) as seen:  # before a deployment, which takes its time
+        record = None if seen is None else _to_redrive(of_month, seen)
         if record is None:
-            console.print(f"{of_month or 'no month'} has failed or was stopped: nothing to redrive")
+            console.print(NO_MONTH if seen is None else _nothing_to_redrive(of_month, seen))
             return NOTHING_TO_DO
+    with PeakMemory() as memory, _deployed(settings) as (resources, function, home):
         asked = StartRequest(as_of=record.as_of, exclude=record.exclude, overrides=record.overrides)
         started = start(function, asked)
         watch = watch_run(started, settings)
@@ -155,11 +156,11 @@ def exports_command(
 
 
 @contextmanager
-def _deployed(settings: Settings) -> Iterator[tuple[Resources, str, Path] | None]:
+def _deployed(settings: Settings) -> Iterator[tuple[Resources, str, Path]]:
     """Yield resources, the function that starts a month, and a folder for the mail's page.
 
-    Where the environment names a ledger these are of that deployment, else of the embedded cloud;
-    None when no month has run there.
+    Where the environment names a ledger these are of that deployment, else of the embedded cloud.
+    Raises `MonthError` when no month has run there.
     """
     home = Home.from_environment()
     if os.environ.get("TRADING_LEDGER_TABLE"):
@@ -168,8 +169,7 @@ def _deployed(settings: Settings) -> Iterator[tuple[Resources, str, Path] | None
         return
     market = home.current()
     if market is None:
-        yield None
-        return
+        raise MonthError(NO_MONTH)
     with (
         home.for_one_month(),
         embedded_cloud(home.of(market), settings, phase=show_phase) as cloud,
@@ -184,3 +184,14 @@ def _to_redrive(month: str | None, resources: Resources) -> RunRecord | None:
     if not wanted or wanted[-1].status == "SUCCEEDED":
         return None
     return wanted[-1]
+
+
+def _nothing_to_redrive(month: str | None, resources: Resources) -> str:
+    records = [record for record in resources.ledger.runs() if month in (None, record.month)]
+    if not records:
+        return f"{month or 'no month'} has not run here; `trading signals` tells the months"
+    latest = records[-1]
+    return (
+        f"{latest.month} succeeded: there is nothing to redrive; one that is wrong is taken back"
+        f" first (`trading withdraw {latest.month}`)"
+    )
