@@ -60,6 +60,8 @@ TROUBLED, TRAINING, UNALERTED = 0.4, 0.1, 0.3
 whose alert has to come from the machine itself."""
 NEVER_STARTED = "WITHDRAWN"
 """What the ledger says of the month before each run."""
+UNMARKED = "FAILED, not in the ledger"
+"""The ledger was out of the alert's reach: the next start asks Step Functions."""
 WARM_FUNCTIONS = "24"
 SDK_ATTEMPTS = "3"
 
@@ -216,7 +218,7 @@ class FaultyMonth:
         sealed = MONTH in self._resources.signals.months()
         champion = self._resources.ledger.champion()
         return Left(
-            status=NEVER_STARTED if record is None else record.status,
+            status=NEVER_STARTED if record is None else self._status(record),
             champion="" if champion is None else champion.version,
             signals=tuple(sorted(json.dumps(_plain(item), sort_keys=True) for item in found))
             if sealed
@@ -228,6 +230,13 @@ class FaultyMonth:
                 if subject.startswith("CRITICAL")
             ),
         )
+
+    def _status(self, record: RunRecord) -> str:
+        """Return the ledger's status; `UNMARKED` where it does not know yet of a failed run."""
+        if record.status != "RUNNING":
+            return record.status
+        found = self._states.describe_execution(executionArn=record.execution_arn)
+        return UNMARKED if found["status"] == "FAILED" else record.status
 
     def _watch(self, name: str, variant: str, trouble: Trouble | None) -> None:
         """Run the month without faults, and keep what it left and what it called."""
