@@ -13,6 +13,7 @@ from botocore.exceptions import (
 
 from trading.account.finding import Finding, failed, ok, unknown, warning
 from trading.account.needs import DEPLOYING, SERVICES
+from trading.account.unanswered import code_of, not_asked
 
 CREDENTIALS = "credentials"
 PERMISSIONS = "permissions"
@@ -22,11 +23,6 @@ REFUSED = frozenset(
 )
 NOT_SUBSCRIBED = frozenset({"OptInRequired", "SubscriptionRequiredException"})
 MANY = 10
-
-
-def code_of(error: ClientError) -> str:
-    """Return the code of an error that AWS answered with."""
-    return str(error.response.get("Error", {}).get("Code", "no code"))
 
 
 def caller(session: boto3.Session) -> tuple[str | None, Finding]:
@@ -76,14 +72,8 @@ def region(session: boto3.Session) -> Finding:
         )
     try:
         found = session.client("ec2").describe_regions(RegionNames=[name], AllRegions=True)
-    except ClientError as error:
-        return unknown(
-            check,
-            f"whether the account may use it is not to be known ({code_of(error)})",
-            "allow ec2:DescribeRegions",
-        )
-    except BotoCoreError as error:
-        return unknown(check, f"it cannot be asked: {error}", "check the network and ask again")
+    except (ClientError, BotoCoreError) as error:
+        return not_asked(check, error, "allow ec2:DescribeRegions")
     if [one.get("OptInStatus") for one in found["Regions"]] == ["not-opted-in"]:
         return failed(
             check,
@@ -134,14 +124,12 @@ def permissions(session: boto3.Session, arn: str) -> Finding:
             for page in pages.paginate(PolicySourceArn=principal, ActionNames=list(DEPLOYING))
             for one in page["EvaluationResults"]
         ]
-    except ClientError as error:
-        return unknown(
+    except (ClientError, BotoCoreError) as error:
+        return not_asked(
             PERMISSIONS,
-            f"the policies of {principal} cannot be simulated ({code_of(error)})",
+            error,
             "allow iam:SimulatePrincipalPolicy, or deploy with AdministratorAccess",
         )
-    except BotoCoreError as error:
-        return unknown(PERMISSIONS, f"they cannot be asked: {error}", "check the network")
     denied = sorted(one["EvalActionName"] for one in results if one["EvalDecision"] != "allowed")
     if denied:
         more = f" and {len(denied) - MANY} more" if len(denied) > MANY else ""

@@ -3,9 +3,9 @@
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from trading.account.access import code_of
 from trading.account.finding import Finding, failed, ok, unknown, warning
 from trading.account.needs import Needs
+from trading.account.unanswered import code_of, not_asked
 
 MAIL = "mail"
 EXECUTIONS = "concurrent executions"
@@ -31,14 +31,10 @@ def training_quota(session: boto3.Session, needs: Needs) -> Finding:
             for page in client.get_paginator(listing).paginate(ServiceCode="sagemaker")
             for one in page["Quotas"]
         }
-    except ClientError as error:
-        return unknown(
-            check,
-            f"it cannot be asked ({code_of(error)})",
-            "allow servicequotas:ListServiceQuotas, or look it up in the console",
+    except (ClientError, BotoCoreError) as error:
+        return not_asked(
+            check, error, "allow servicequotas:ListServiceQuotas, or look it up in the console"
         )
-    except BotoCoreError as error:
-        return unknown(check, f"it cannot be asked: {error}", "check the network and ask again")
     if name not in quotas:
         return failed(
             check,
@@ -66,14 +62,8 @@ def executions(session: boto3.Session, needs: Needs) -> Finding:
     needed = RESERVING_EXECUTIONS if needs.reserves_concurrency else NEEDED_EXECUTIONS
     try:
         limits = session.client("lambda").get_account_settings()["AccountLimit"]
-    except ClientError as error:
-        return unknown(
-            EXECUTIONS,
-            f"they cannot be asked ({code_of(error)})",
-            "allow lambda:GetAccountSettings",
-        )
-    except BotoCoreError as error:
-        return unknown(EXECUTIONS, f"they cannot be asked: {error}", "check the network")
+    except (ClientError, BotoCoreError) as error:
+        return not_asked(EXECUTIONS, error, "allow lambda:GetAccountSettings")
     allowed = int(limits["ConcurrentExecutions"])
     if allowed < needed:
         way_out = (
@@ -133,14 +123,8 @@ def recorder(session: boto3.Session, needs: Needs) -> Finding:
         return ok(RECORDER, "the environment does not use it")
     try:
         found = session.client("config").describe_configuration_recorders()
-    except ClientError as error:
-        return unknown(
-            RECORDER,
-            f"it cannot be asked ({code_of(error)})",
-            "allow config:DescribeConfigurationRecorders",
-        )
-    except BotoCoreError as error:
-        return unknown(RECORDER, f"it cannot be asked: {error}", "check the network")
+    except (ClientError, BotoCoreError) as error:
+        return not_asked(RECORDER, error, "allow config:DescribeConfigurationRecorders")
     names = [str(one["name"]) for one in found["ConfigurationRecorders"]]
     own = f"trading-{needs.environment}-recorder"
     others = [name for name in names if name != own]
