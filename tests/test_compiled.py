@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 import trading
 
 SOURCE = Path(trading.__file__).parent
@@ -21,6 +23,7 @@ def cache_of(root: Path, home: Path) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_changed_function_or_constant_is_compiled_anew(tmp_path: Path) -> None:
     copied = tmp_path / "src" / "trading"
     shutil.copytree(SOURCE, copied, ignore=shutil.ignore_patterns("__pycache__"))

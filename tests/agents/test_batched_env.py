@@ -31,6 +31,7 @@ def walk_alone(dataset, setup, chain, actions, kind) -> list[tuple]:
     return [np.stack(seen), np.array(steps)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["weights", "convictions"])
 @pytest.mark.parametrize("setup", [SETTINGS, LEVERED], ids=["long", "levered"])
 @pytest.mark.parametrize("count", [3, 40])

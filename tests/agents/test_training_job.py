@@ -170,6 +170,7 @@ def test_bad_hyperparameters_are_one_sentence(tmp_path, changes, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_container_contract_of_a_process(finished, dataset, tmp_path):
     root = make_root(tmp_path, dataset)
     command = [sys.executable, "-m", "trading.agents.job", "train"]

@@ -129,6 +129,7 @@ def test_trained_through_is_the_end_of_the_last_outcome(small):
         train_policy(small, "ppo", 0, settings_of(16_000), np.array([7]))
 
 
+@pytest.mark.slow
 def test_progress_reaches_the_end(small):
     seen: list[float] = []
     settings = settings_of(300_000)
@@ -152,6 +153,7 @@ def test_torch_keeps_its_threads(small):
     assert torch.get_num_threads() == before
 
 
+@pytest.mark.slow
 def test_a_strong_plant_is_learnt_quickly(planted):
     dataset = planted(0.4, slots=400, months=24)
     trained = train_policy(dataset, "ppo", 0, settings_of(400_000, hidden=(32, 32)), None)
@@ -160,7 +162,10 @@ def test_a_strong_plant_is_learnt_quickly(planted):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize(
+    "algorithm",
+    ["ppo", *(pytest.param(one, marks=pytest.mark.soak) for one in ALGORITHMS if one != "ppo")],
+)
 def test_a_faint_interaction_is_learnt_and_noise_is_not(planted, algorithm):
     found = {}
     for information in (0.05, 0.0):

@@ -190,6 +190,7 @@ def splits_at(one: Run, row: int) -> bool:
     return bool(((rows == row) & (kinds == 0)).any())
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(runs(least_rows=20))
 def test_a_shorter_run_is_the_beginning_of_a_longer_one(one: Run) -> None:

@@ -79,6 +79,7 @@ def _promote(month: str, resources: Resources) -> None:
     promote_model(ref, "run", "passed [the] gate", resources)
 
 
+@pytest.mark.slow
 def test_models_and_rollback_tell_what_became_of_them(run: Run, deployed: Resources) -> None:
     code, out, _ = run("models", "--json")
     assert code == 0

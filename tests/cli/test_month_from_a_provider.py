@@ -83,6 +83,7 @@ def test_a_history_is_filled_and_found_complete_the_next_time(
         assert (again.rows, again.report) == (0, None)
 
 
+@pytest.mark.slow
 def test_no_month_is_run_on_half_a_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Site(25, first=date(2024, 6, 27)) as site:
         for name, value in site.environment().items():

@@ -53,6 +53,7 @@ def run(*arguments: object) -> int:
     return int(ended.value.code or 0)
 
 
+@pytest.mark.slow
 def test_a_backtest_reads_a_lake_and_its_sectors(
     lake: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -109,6 +109,7 @@ def test_what_a_delisting_paid_is_no_bar_to_buy_at(market):
     assert with_last_return(untold, 0.0, stale=5).ended is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("held", [False, True])
 def test_a_name_that_left_on_the_decision_day_is_never_bought_and_its_holder_loses(
     market, settings, held

@@ -136,6 +136,7 @@ def _months(evaluation):
     return np.split(np.array(evaluation.verdict.months), np.cumsum(sizes)[:-1])
 
 
+@pytest.mark.slow
 def test_the_page_is_whole_escaped_and_says_simulated(evaluation):
     page = render(evaluation, MADE)
     assert "&lt;b&gt;Plant &amp; Söhne&lt;/b&gt;" in page

@@ -216,6 +216,7 @@ def test_a_planted_signal_passes_the_whole_validation(planted, settings):
     assert found.champion is None
 
 
+@pytest.mark.slow
 def test_the_gate_is_a_judge_and_not_a_stamp(market, settings):
     passed = {0.15: 0, 0.0: 0}
     for information in passed:

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from ledger_audit import replayed
 
@@ -32,7 +33,8 @@ def audit(result: BacktestResult) -> None:
         assert abs(value - Decimal(repr(getattr(result, name)))) < Decimal("0.000001"), name
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.slow
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(runs())
 def test_an_account_reproduces_a_backtest_to_the_last_digit(run: Run) -> None:
     result = result_of(run)
@@ -41,6 +43,7 @@ def test_an_account_reproduces_a_backtest_to_the_last_digit(run: Run) -> None:
     audit(result)
 
 
+@pytest.mark.slow
 def test_the_audited_runs_hold_what_they_are_meant_to_hold() -> None:
     seen: set[str] = set()
     for seed in range(40):

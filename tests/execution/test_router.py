@@ -164,6 +164,7 @@ def test_failover_only_where_nothing_arrived(tmp_path: Path) -> None:
     run(work())
 
 
+@pytest.mark.slow
 def test_an_unknown_order_never_leaves(tmp_path: Path) -> None:
     async def work() -> None:
         router, cheap, dear, _ = await market(tmp_path)

@@ -266,6 +266,7 @@ def test_every_function_of_the_catalogue_has_a_handler() -> None:
     assert sorted(FUNCTIONS) == HANDLERS
 
 
+@pytest.mark.slow
 def test_every_handler_is_importable_as_lambda_imports_it(tmp_path: Path) -> None:
     """A fresh process, only what a deployed function is given, and no training libraries."""
     program = (

@@ -41,6 +41,7 @@ def at_once(call: Callable[[int], Any], count: int) -> Counter[str]:
         return Counter(pool.map(attempt, range(count)))
 
 
+@pytest.mark.slow
 def test_no_update_is_lost(cloud: CloudContext) -> None:
     client = cloud.client("dynamodb")
 

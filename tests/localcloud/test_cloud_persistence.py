@@ -158,6 +158,7 @@ def assert_everything(cloud: Any, kept: dict[str, Any]) -> None:
     assert (secret["ARN"], secret["SecretString"]) == (kept["secret"], "three")
 
 
+@pytest.mark.slow
 def test_everything_acknowledged_survives_a_kill(tmp_path: Path) -> None:
     cloud = CloudProcess(tmp_path)
     kept = write_everything(cloud)
@@ -250,6 +251,7 @@ def test_a_mail_and_what_its_hooks_write_are_recorded_together_or_not_at_all(hom
     assert len(list((home / "mail").glob("*.eml"))) == 1
 
 
+@pytest.mark.slow
 def test_a_failed_write_leaves_nothing(home: Path) -> None:
     with whole_cloud(home) as cloud:
         client = cloud.client("dynamodb")

@@ -405,6 +405,7 @@ def test_a_scheduled_rule_fires(cloud: CloudContext) -> None:
     assert (event["detail-type"], event["time"]) == ("Scheduled Event", "2026-12-01T06:00:00Z")
 
 
+@pytest.mark.slow
 def test_a_scheduled_function_is_called_by_the_running_clock(cloud: CloudContext) -> None:
     function = noting(cloud, "soon")
     soon = datetime.now(UTC) + timedelta(seconds=2)

@@ -26,6 +26,7 @@ def deploy(context: CloudContext) -> None:
     create_function(context, "later", "handlers.note", Environment={"Variables": variables})
 
 
+@pytest.mark.slow
 def test_an_accepted_invocation_outlives_the_cloud(tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     with small_cloud(tmp_path) as first:

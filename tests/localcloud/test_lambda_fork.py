@@ -82,6 +82,7 @@ def test_random_numbers_differ_between_forks(cloud: CloudContext) -> None:
     assert one[1] != two[1]
 
 
+@pytest.mark.slow
 def test_a_killed_zygote_is_replaced(cloud: CloudContext) -> None:
     _, before = call(cloud, "one")
     os.kill(before["parent"], signal.SIGKILL)

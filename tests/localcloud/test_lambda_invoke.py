@@ -95,6 +95,7 @@ def running(context: CloudContext) -> LambdaService:
     return context.service  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_an_environment_stays_warm_between_invocations(cloud: CloudContext) -> None:
     _, first = call(cloud, "echo", {"a": 1})
     _, second = call(cloud, "echo", {"a": 2})

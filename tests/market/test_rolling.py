@@ -42,6 +42,7 @@ def by_window(values: np.ndarray, window: int, figure) -> np.ndarray:
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rolling", ALL)
 @settings(max_examples=60, deadline=None)
 @given(values=PANELS, window=st.integers(1, 45))

@@ -173,6 +173,7 @@ def test_time_that_is_short_is_told_as_left(day: Day) -> None:
     assert (fetched.left, fetched.again, fetched.attempt, fetched.wait_seconds) == (1, True, 0, 1)
 
 
+@pytest.mark.slow
 def test_a_bad_day_is_told_and_stops_a_month(day: Day) -> None:
     day.fill(day.days[:-1])
     for name in ("open", "high", "low", "close"):

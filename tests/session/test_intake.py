@@ -196,6 +196,7 @@ class ScriptedProvider:
         return None
 
 
+@pytest.mark.slow
 def test_a_polled_source_day_by_day_with_a_split(tmp_path: Path) -> None:
     clock = ScriptedClock(datetime(2021, 3, 3, 22, tzinfo=UTC))
     provider = ScriptedProvider(clock)

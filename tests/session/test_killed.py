@@ -177,6 +177,7 @@ def test_killed_at_every_moment(
     check(list(range(1, count)), expected, told, tmp_path, monkeypatch)
 
 
+@pytest.mark.slow
 def test_killed_again_and_again(
     expected: BacktestResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

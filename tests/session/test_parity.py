@@ -41,6 +41,7 @@ def check(
         assert_alike(run_paper(Path(folder), sleeves, feed, rules), result)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, **QUIET)
 @given(st.integers(0, 10_000), st.sampled_from([1, 1, 4]), session_sleeves(), session_settings())
 def test_a_paper_session_does_what_the_backtest_does(
@@ -106,6 +107,7 @@ def test_the_eventful_runs_hold_what_they_are_meant_to_hold() -> None:
     assert borrow > 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", EVENTFUL_SEEDS)
 def test_an_eventful_session(seed: int, tmp_path: Path) -> None:
     sleeves, rules = eventful()
@@ -137,6 +139,7 @@ def run_in_pieces(path: Path, sleeves: list[Sleeve], feed: BarFeed, rules: Sessi
         return times
 
 
+@pytest.mark.slow
 def test_a_session_that_is_stopped_and_started_goes_on(tmp_path: Path) -> None:
     sleeves, rules = eventful()
     feed = random_feed(2, bars=40)
@@ -144,6 +147,7 @@ def test_a_session_that_is_stopped_and_started_goes_on(tmp_path: Path) -> None:
     assert_alike(SessionLedger(SessionHome(tmp_path)), run_backtest(sleeves, feed, rules))
 
 
+@pytest.mark.slow
 def test_a_session_over_a_part_of_the_bars_is_the_backtest_from_there(tmp_path: Path) -> None:
     sleeves, rules = eventful()
     feed = random_feed(4, bars=50)

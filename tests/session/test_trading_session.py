@@ -80,6 +80,7 @@ class Hangs(Misbehaves):
             time.sleep(0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "sentence"),
     [

@@ -87,6 +87,7 @@ def test_the_stores_are_reached_without_the_internet_and_those_of_this_account_o
             assert ours != layers
 
 
+@pytest.mark.slow
 def test_only_public_subnets_have_a_way_out_unless_a_nat_gateway_is_asked_for(
     recording: Recording, unusual: Recording
 ) -> None:
@@ -199,12 +200,14 @@ def test_accounts_are_made_by_the_operator_and_have_a_second_factor(prod: Record
     assert "secret" not in json.dumps(dict(prod.outputs)).lower()
 
 
+@pytest.mark.slow
 def test_only_admitted_ranges_come_to_the_door(unusual: Recording) -> None:
     group = one(unusual, "aws:ec2/securityGroup:SecurityGroup", "front-door").id
     rules = [r.inputs for r in unusual.of(INGRESS) if r.inputs["securityGroupId"] == group]
     assert {rule["cidrIpv4"] for rule in rules} == {"192.0.2.0/24", "198.51.100.7/32"}
 
 
+@pytest.mark.slow
 def test_a_certificate_of_another_region_is_refused() -> None:
     certificate = "arn:aws:acm:eu-west-1:123456789012:certificate/1"
     door = {"domain": "dashboard.trading.example", "certificate": certificate}

@@ -98,6 +98,7 @@ def test_a_refused_call_of_our_roles_is_an_alarm(prod: Recording) -> None:
     assert (alarm["namespace"], alarm["metricName"]) == (to["namespace"], to["name"])
 
 
+@pytest.mark.slow
 def test_an_account_that_records_already_gets_the_rules_only(unusual: Recording) -> None:
     assert unusual.of(RULE)
     assert unusual.of(RECORDER) == []

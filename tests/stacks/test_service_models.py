@@ -98,6 +98,7 @@ def test_an_arn_that_names_nothing_is_found(prod: Recording) -> None:
     assert [one.arn for one in found] == ["arn:aws:iam::123456789012:role/none", elsewhere]
 
 
+@pytest.mark.slow
 def test_a_program_that_fails_says_why() -> None:
     with pytest.raises(StackCheckError, match="the program of dev failed: .*folds"):
         record("dev", {"settings": {"training": {"folds": "many"}}})

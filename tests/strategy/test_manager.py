@@ -113,6 +113,7 @@ def test_one_good_answer_clears_the_count():
     assert manager.status("a").failures == 3
 
 
+@pytest.mark.slow
 def test_a_strategy_that_hangs_is_suspended_at_once():
     manager = StrategyManager(runner=StrategyRunner(timeout_seconds=2.0))
     manager.add(one("stuck", spins), 0.5)

@@ -243,6 +243,7 @@ class Waits(Scripted):
         await asyncio.Event().wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", [Scripted(spins), Waits(None)], ids=["computes", "waits"])
 def test_a_strategy_that_hangs_is_given_up_and_its_thread_comes_back(strategy):
     async def asked():
@@ -297,6 +298,7 @@ def test_a_strategy_cannot_make_what_it_is_given_writeable():
     assert np.array_equal(DATA.close, before, equal_nan=True)
 
 
+@pytest.mark.slow
 def test_a_strategy_that_cannot_be_ended_is_not_asked_again_until_it_is_back():
     entered, release = threading.Event(), threading.Event()
 

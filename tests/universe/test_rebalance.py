@@ -36,6 +36,7 @@ def test_another_spelling_of_a_share_class_keeps_the_slot() -> None:
 names = st.lists(st.sampled_from([f"S{i}" for i in range(14)]), min_size=1, max_size=8, unique=True)
 
 
+@pytest.mark.slow
 @given(st.lists(names, min_size=2, max_size=8), st.integers(1, 9))
 def test_any_history_keeps_survivors_and_adds_up(history: list[list[str]], months: int) -> None:
     dates = [date(2020 + (i * months) // 12, 1 + (i * months) % 12, 1) for i in range(len(history))]

@@ -270,6 +270,7 @@ class FixedClock:
         await asyncio.sleep(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(NETWORK_PROVIDERS))
 def test_damaged_answers(name: str) -> None:
     good, bad = fuzz(name, 500, seed=17)
