@@ -92,8 +92,6 @@ class Block:
     @cached_property
     def returns_known(self) -> Known:
         """Where `returns` are known."""
-        if self.total_known.since == 0:
-            return self.known(self.total_known.cells, 1)
         return self.known(~np.isnan(self.returns), 1)
 
     @cached_property

@@ -18,6 +18,8 @@ Windows look back `MEMORY` sessions at most. What features say of the time befor
 next one, bit for bit (`incremental.FeatureHistory`).
 """
 
+import importlib.util
+
 import numpy as np
 import numpy.typing as npt
 
@@ -36,6 +38,8 @@ Features = npt.NDArray[np.float32]
 
 COLUMNS = 64
 """Names computed at once: their rows stay in the processor's cache."""
+COMPILED_CELLS = 4_000_000
+"""Cells of a panel from which on its features are computed by the compiled formulas."""
 MEMORY = YEAR + LONGEST_GAP + STALE
 """Sessions before a row that its windows, and the prices carried into them, reach back at most."""
 
@@ -89,10 +93,15 @@ def features_after(
     known = panel.rows(slice(0, int(rows.max()) + 1))
     whole = len(rows) == len(known.sessions) and bool((np.diff(rows) == 1).all())
     chosen = slice(None) if whole else rows
-    price = _carried(known.adjusted_close)
     plane = dict(zip(FEATURE_NAMES, planes, strict=True))
     # What a division by zero, an overflow or a logarithm of zero gives is not finite: unknown.
     with np.errstate(all="ignore"):
+        if whole and _is_compiled(len(rows), names):
+            from trading.features.kernel_panel import fill_planes
+
+            fill_planes(known, listings, past, planes)
+            return planes.transpose(1, 2, 0)
+        price = _carried(known.adjusted_close)
         for name, recurrence in (("rsi_14", relative_strength), ("macd_histogram", macd_histogram)):
             values = recurrence(price[first:], past)
             _store(values[chosen if whole else rows - first], plane[name])
@@ -103,6 +112,15 @@ def features_after(
             for name, values in formulas(block):
                 _store(values[chosen], plane[name][:, columns])
     return planes.transpose(1, 2, 0)
+
+
+def _is_compiled(rows: int, names: int) -> bool:
+    """Tell whether every row of so many is computed by the compiled formulas: the one choice.
+
+    They give the same bits. numba is no part of the images that serve, and takes seconds to
+    compile once per machine: what a month asks, its decisions' rows, is numpy's everywhere.
+    """
+    return rows * names >= COMPILED_CELLS and importlib.util.find_spec("numba") is not None
 
 
 def _carried(adjusted_close: FloatArray) -> FloatArray:
@@ -118,8 +136,8 @@ def _carried(adjusted_close: FloatArray) -> FloatArray:
 
 
 def _store(values: FloatArray, plane: Features) -> None:
-    """Round to single precision; infinite is unknown."""
+    """Round to single precision; infinite is unknown, and every unknown has the same bits."""
     plane[:] = values
-    infinite = np.isinf(plane)
-    if infinite.any():
-        plane[infinite] = np.nan
+    finite = np.isfinite(plane)
+    if not finite.all():
+        plane[~finite] = np.nan

@@ -19,9 +19,13 @@ from trading.market.panel import FloatArray
 from trading.universe.liquidity import IntArray
 
 MONTH, HALF_YEAR, YEAR = 21, 126, 252
+MONTH_LEAST, HALF_YEAR_LEAST, YEAR_LEAST = 14, 84, 168
+"""Sessions of each that have to be known."""
 NEW_SESSIONS = 63
 LONGEST_TENURE, LONGEST_ARCHIVE = 3.0, 1.0
-BOLLINGER = 20
+BOLLINGER, BOLLINGER_LEAST = 20, 14
+STILL = 1e-9
+"""A deviation of so little of the mean is none."""
 
 
 def formulas(block: Block) -> Iterator[tuple[str, FloatArray]]:
@@ -30,7 +34,10 @@ def formulas(block: Block) -> Iterator[tuple[str, FloatArray]]:
         yield f"return_{back}", _change(block, 0, back)
     yield "momentum_252_21", _change(block, MONTH, YEAR)
     yield "bollinger_z_20", _bollinger_z(block)
-    yield "volatility_21", trailing_volatility(block.returns, block.returns_known, MONTH, 14)
+    yield (
+        "volatility_21",
+        trailing_volatility(block.returns, block.returns_known, MONTH, MONTH_LEAST),
+    )
     yield "overnight_21", _overnight(block)
     yield "volume_shock", _volume_shock(block)
     traded = block.close * block.volume
@@ -59,10 +66,12 @@ def _forget(values: FloatArray, resumed: IntArray | None, back: int) -> None:
 
 
 def _bollinger_z(block: Block) -> FloatArray:
-    mean, deviation = trailing_deviation(block.price, block.price_known, BOLLINGER, 14, ddof=0)
+    mean, deviation = trailing_deviation(
+        block.price, block.price_known, BOLLINGER, BOLLINGER_LEAST, ddof=0
+    )
     z = block.price - mean
     z /= deviation
-    mean *= 1e-9
+    mean *= STILL
     z[deviation <= mean] = 0.0
     return z
 
@@ -74,7 +83,7 @@ def _overnight(block: Block) -> FloatArray:
     ratio *= ratio
     ratio *= block.growth
     _log(ratio)
-    return trailing_mean(ratio, block.known(np.isfinite(ratio), 1), MONTH, 14)
+    return trailing_mean(ratio, block.known(np.isfinite(ratio), 1), MONTH, MONTH_LEAST)
 
 
 def _volume_shock(block: Block) -> FloatArray:
@@ -84,21 +93,21 @@ def _volume_shock(block: Block) -> FloatArray:
     half_year = fold(shock, HALF_YEAR // MONTH, stride=MONTH)
     shock /= half_year
     shock *= known.count(HALF_YEAR) / known.count(MONTH)
-    known.require(shock, MONTH, 14)
-    return _log(known.require(shock, HALF_YEAR, 84))
+    known.require(shock, MONTH, MONTH_LEAST)
+    return _log(known.require(shock, HALF_YEAR, HALF_YEAR_LEAST))
 
 
 def _usual_value(block: Block, traded: FloatArray) -> FloatArray:
     # Rounding keeps the order: the median of what is rounded is the rounded median.
     known = block.known(np.isfinite(traded))
-    return _log(month_median(traded.astype(np.float32), known, 14))
+    return _log(month_median(traded.astype(np.float32), known, MONTH_LEAST))
 
 
 def _illiquidity(block: Block, traded: FloatArray) -> FloatArray:
     impact = np.abs(block.returns)
     impact /= traded
     known = block.known((traded > 0.0) & block.returns_known.cells, 1)
-    return _log(trailing_mean(impact, known, MONTH, 14))
+    return _log(trailing_mean(impact, known, MONTH, MONTH_LEAST))
 
 
 def _below_high(block: Block) -> FloatArray:
@@ -106,7 +115,7 @@ def _below_high(block: Block) -> FloatArray:
     known = block.known(~np.isnan(high))
     below = last_known(positive(block.close), STALE) / highest(known.lowered(high), YEAR)
     below -= 1.0
-    known.require(below, YEAR, 2 * YEAR // 3)
+    known.require(below, YEAR, YEAR_LEAST)
     _forget(below, block.resumed, YEAR - 1)
     return below
 

@@ -49,7 +49,7 @@ def _with_gaps(values: FloatArray, known: Known) -> FloatArray:
     lower = _median(np.where(cells, padded, np.where(turn, -infinite, infinite)))
     # Where nothing is known they are opposite infinities.
     with np.errstate(invalid="ignore"):
-        return np.asarray((upper + lower) / 2.0)
+        return np.asarray(upper * 0.5 + lower * 0.5)
 
 
 def _median(values: FloatArray) -> FloatArray:
