@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dashboard_reader import read_as_dashboard
 from least_privilege import ExpectRefused
 from trading_home import APRIL, FEBRUARY, MARCH, OpenCloud, TradingHome, once_each
 
@@ -49,6 +50,7 @@ def test_three_months_in_a_row(home: TradingHome) -> None:
         assert second.code == 0, second.errors
         _payloads_are_small(cloud, second.json["execution_arn"])
         _continues(first.json, second.json, home)
+        _shown_on_the_dashboard(cloud, second.json)
         _refuses_the_past(home)
         third = home.month(APRIL)
         assert third.code == 0, third.errors
@@ -216,6 +218,15 @@ def _continues(first: dict[str, Any], second: dict[str, Any], home: TradingHome)
     assert history[0]["nav"] == 1.0
     assert history[1]["nav"] == pytest.approx(1 + history[1]["net_return"])
     assert _all_signals(second)["rate"] is None, "February is held past what March has seen"
+
+
+def _shown_on_the_dashboard(cloud: OpenCloud, told: dict[str, Any]) -> None:
+    shown = read_as_dashboard(cloud, told["month"], told["execution_arn"])
+    assert shown["months"] == ["2025-02", "2025-03"]
+    assert (shown["signals"], shown["report"]) == (told["signals"]["count"], True)
+    assert shown["run"] == "2025-03"
+    assert shown["champion"]
+    assert {"Resolve", "Train", "Notify", "Finish"} <= set(shown["stages"])
 
 
 def _measures(first: dict[str, Any], third: dict[str, Any]) -> None:
