@@ -90,11 +90,15 @@ def _places(audit: Iterable[Mapping[str, Any]]) -> list[tuple[_Place, int]]:
 def _draw(drawn: random.Random, places: list[tuple[_Place, int]]) -> Fault:
     place, calls = drawn.choice(places)
     action = place.action
-    kinds = [*_ANY_CALL, *(_BY_FUNCTIONS if place.is_function else ())]
+    kinds = [*_ANY_CALL, *_BY_FUNCTIONS]
+    if not place.is_function:
+        kinds = [kind for kind in _ANY_CALL if kind is not Kind.SKEWED]
     kinds += [Kind.CONFLICT, Kind.CONDITION] * (action in _CONFLICTING)
     kinds += [Kind.PARTIAL_BATCH] * (action in _BATCHES)
     kinds += [Kind.SPOT_INTERRUPTION] * (action == _TRAINING)
     kind = drawn.choice(kinds)
+    # Without Lambda for good, nothing could roll back; the clocks of services are AWS's own.
+    lasts = place.is_function and kind in _OUTAGES
     seconds = round(drawn.uniform(0.0, _LONGEST_DELAY), 1)
     if kind is Kind.REPEAT and action == "lambda:InvokeFunction":
         return Fault(kind, DELIVERY, skip=drawn.randrange(3), times=drawn.randint(1, 3))
@@ -105,7 +109,7 @@ def _draw(drawn: random.Random, places: list[tuple[_Place, int]]) -> Fault:
         action,
         principal=f"*:assumed-role/{place.role}/*",
         skip=drawn.randrange(calls),
-        times=drawn.choice((1, 1, 1, 2, 5, *((OUTAGE,) * (kind in _OUTAGES)))),
+        times=drawn.choice((1, 1, 1, 2, 5, *((OUTAGE,) * lasts))),
         seconds=seconds,
         after=drawn.random() < 0.5,
     )

@@ -154,6 +154,9 @@ def test_draws_reach_every_place_and_kind_and_no_call_that_did_not_happen() -> N
     assert {one.kind for one in drawn} == set(Kind)
     ended = [one for one in drawn if one.kind in {Kind.CRASH, Kind.TIMEOUT}]
     assert {one.principal for one in ended} == {"*:assumed-role/trading-dev-store/*"}
+    by_services = [one for one in drawn if "trading-dev-month/" in one.principal]
+    assert by_services
+    assert all(one.kind is not Kind.SKEWED and one.times < OUTAGE for one in by_services)
     batches = {one.action for one in drawn if one.kind is Kind.PARTIAL_BATCH}
     assert batches == {"dynamodb:BatchWriteItem"}
 
