@@ -42,8 +42,7 @@ from trading.data.late_repairs import in_force as in_force_repairs
 from trading.data.manifest import Manifest, batch_identity
 from trading.data.parquet import BarColumns
 from trading.data.providers.base import FetchResult
-from trading.data.quarantine import FOLDER as QUARANTINE
-from trading.data.quarantine import QuarantinedSession
+from trading.data.quarantine import QuarantinedSession, recorded
 from trading.data.raw import RawLayer, put_if_changed
 from trading.data.reference import ReferenceData, retrying
 from trading.data.serving import Serving, days_of
@@ -136,7 +135,7 @@ class Lake:
         if session.isoformat() not in self._catalog()[0].sessions:
             raise DataError(f"{self._store.uri} holds no session {session} to quarantine")
         retrying(lambda: put_if_changed(self._store, record.key, record.to_json()))
-        retrying(lambda: self._set_quarantined(session, "; ".join(record.reasons)))
+        retrying(lambda: self._set_quarantined(session, record.why))
 
     def release(self, session: date) -> bool:
         """Serve a quarantined session again; returns whether it was quarantined."""
@@ -324,16 +323,11 @@ class Lake:
         told, _ = self._reference.tell(
             self._raw.told(self._raw.manifest(batch.manifest) for batch in catalog.batches)
         )
-        quarantined = dict(catalog.quarantined) | self._records()
+        quarantined = dict(catalog.quarantined) | recorded(self._store)
         catalog = replace(catalog, quarantined=quarantined, told=told, layout=LAYOUT)
         catalog, written = self._curated.write_all(catalog)
         self._put_catalog(catalog, tag)
         return written
-
-    def _records(self) -> dict[str, str]:
-        keys = list(self._store.keys(QUARANTINE))
-        held = [QuarantinedSession.from_json(self._store.get(key).body, key) for key in keys]
-        return {record.session.isoformat(): "; ".join(record.reasons) for record in held}
 
     def _set_quarantined(self, session: date, why: str | None) -> bool:
         catalog, tag = self._catalog()
@@ -381,7 +375,7 @@ class Lake:
         if actions or tag is None:
             catalog = replace(catalog, told=self._reference.tell(actions)[0])
         if held:
-            why = {**catalog.quarantined, held.session.isoformat(): "; ".join(held.reasons)}
+            why = {**catalog.quarantined, held.session.isoformat(): held.why}
             catalog = replace(catalog, quarantined=why)
         self._put_catalog(self._curated.with_batch(catalog, manifest, bars), tag)
 

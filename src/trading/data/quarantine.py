@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 
+from trading.data.store.base import ObjectStore
 from trading.errors import DataError
 
 FOLDER = "quarantine/"
@@ -36,6 +37,11 @@ class QuarantinedSession:
         """Where the record lies in the lake."""
         return f"{FOLDER}{self.session}.json"
 
+    @property
+    def why(self) -> str:
+        """The reasons in one line, as the catalog has them."""
+        return "; ".join(self.reasons)
+
     def to_json(self) -> bytes:
         """Return the record as JSON; the same record gives the same bytes."""
         plain = asdict(self) | {"session": self.session.isoformat()}
@@ -52,3 +58,10 @@ class QuarantinedSession:
                 f"{key} of the lake is no record of a quarantine ({error}); delete it and check "
                 "the session again"
             ) from error
+
+
+def recorded(store: ObjectStore) -> dict[str, str]:
+    """Return the day and the reasons of every record; raises `DataError` when one is none."""
+    keys = list(store.keys(FOLDER))
+    held = [QuarantinedSession.from_json(store.get(key).body, key) for key in keys]
+    return {record.session.isoformat(): record.why for record in held}

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
-from trading.data.intake.outcome import gap_from_dict, gap_to_dict
+from trading.data.intake.outcome import SessionOutcome, SessionStatus, gap_from_dict, gap_to_dict
 from trading.data.providers.base import MissingBars
+from trading.data.quality import QualityVerdict
 from trading.data.store.base import ObjectStore
 from trading.errors import DataError, NotFoundError
 
@@ -57,6 +58,23 @@ class SessionRecord:
     def key(self) -> str:
         """Where the record lies."""
         return record_key(self.session)
+
+    def outcome(self) -> SessionOutcome:
+        """Return the fate of the session when it was last committed."""
+        status = SessionStatus.PARTIAL if self.missing else SessionStatus.COMPLETE
+        if self.verdict == QualityVerdict.FAIL.value:
+            status = SessionStatus.QUARANTINED
+        return SessionOutcome(
+            self.session,
+            status,
+            bars=self.bars,
+            sources=self.sources,
+            missing=self.missing,
+            verdict=self.verdict,
+            reasons=self.reasons,
+            alerts=self.alerts,
+            repairs=len(self.repairs),
+        )
 
     def to_json(self) -> bytes:
         """Return the record as JSON; the same record gives the same bytes."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import numpy as np
-import pandas as pd
 
 from trading.config import Settings
 from trading.data.actions.symbols import SymbolMap
+from trading.data.intake.block import Block
 from trading.data.intake.chain import Chain, open_chain
 from trading.data.intake.commit import Place, commit_session
 from trading.data.intake.followed import FollowedShares, strike_out
@@ -48,22 +48,6 @@ from trading.market.calendar import today as exchange_today
 FAILURES_IN_A_ROW = 2
 # No exchange was ever closed for as many days.
 LONGEST_CLOSURE = 30
-
-
-@dataclass(frozen=True)
-class Block:
-    """Sessions that are asked together.
-
-    Attributes
-    ----------
-    sessions : ascending
-    symbols : who is asked for, None for whoever comes
-    lacking : of held sessions, the symbols that each lacks; None where sessions are new
-    """
-
-    sessions: tuple[date, ...]
-    symbols: tuple[str, ...] | None
-    lacking: Mapping[date, tuple[str, ...]] | None = None
 
 
 @dataclass
@@ -235,7 +219,7 @@ class IntakeRun:
         if answer.missing and len(block.sessions) > 1:
             alerts = (*alerts, missing_alert(answer.missing))
         answer = replace(answer, alerts=alerts)
-        wanted = _wanted(answer, block)
+        wanted = block.part_of(answer)
         doubts: tuple[str, ...] = ()
         if not self.simulated:
             doubts = await settle_splits(chain, self.lake, wanted.actions, block.sessions)
@@ -288,7 +272,7 @@ class IntakeRun:
             self.pulse.check()
             each = by_day.get(day)
             if each is None:
-                gaps = _gaps_of(day, block, answer)
+                gaps = block.gaps_of(day, answer)
                 reason = gaps[0].reason if gaps else "no provider has a bar of it"
                 self._nothing(replace(block, sessions=(day,)), reason, gaps)
                 continue
@@ -301,7 +285,7 @@ class IntakeRun:
                 by_symbol=chain.by_symbol,
                 alerts=alerts,
             )
-            self._outcomes[day] = _outcome(record)
+            self._outcomes[day] = record.outcome()
             self.tell("storing", len(self._outcomes), self._total)
 
     def tell(self, stage: str, done: int, total: int) -> None:
@@ -394,50 +378,4 @@ def _held(day: date, record: SessionRecord | None) -> SessionOutcome:
     """Return the fate of a session that had nothing left to do."""
     if record is None:
         return SessionOutcome(day, SessionStatus.HELD)
-    return replace(_outcome(record), status=SessionStatus.HELD, alerts=())
-
-
-def _outcome(record: SessionRecord) -> SessionOutcome:
-    """Return the fate of a session by its record."""
-    status = SessionStatus.PARTIAL if record.missing else SessionStatus.COMPLETE
-    if record.verdict == QualityVerdict.FAIL.value:
-        status = SessionStatus.QUARANTINED
-    return SessionOutcome(
-        record.session,
-        status,
-        bars=record.bars,
-        sources=record.sources,
-        missing=record.missing,
-        verdict=record.verdict,
-        reasons=record.reasons,
-        alerts=record.alerts,
-        repairs=len(record.repairs),
-    )
-
-
-def _gaps_of(day: date, block: Block, answer: FetchResult) -> tuple[MissingBars, ...]:
-    """Return the gaps of one session that the block asked for."""
-    return tuple(
-        replace(gap, first=day, last=day, sessions=1)
-        for gap in answer.missing
-        if gap.first <= day <= gap.last
-        and (block.lacking is None or gap.symbol in block.lacking[day])
-    )
-
-
-def _wanted(answer: FetchResult, block: Block) -> FetchResult:
-    """Return the part of an answer that the block asks for: its sessions, and what they lack."""
-    days = answer.bars["date"].to_numpy().astype("datetime64[D]")
-    keep = np.isin(days, np.array(block.sessions, dtype="datetime64[D]"))
-    if block.lacking is not None:
-        lacks = pd.MultiIndex.from_tuples(
-            [(s, pd.Timestamp(day)) for day, names in block.lacking.items() for s in names]
-        )
-        cells = pd.MultiIndex.from_arrays([answer.bars["symbol"], answer.bars["date"]])
-        keep &= cells.isin(lacks)
-    provenance = answer.provenance
-    return replace(
-        answer,
-        bars=answer.bars[keep].reset_index(drop=True),
-        provenance=None if provenance is None else provenance[keep].reset_index(drop=True),
-    )
+    return replace(record.outcome(), status=SessionStatus.HELD, alerts=())
