@@ -39,7 +39,7 @@ def test_the_engine_does_what_the_reference_does(one: Run) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(runs(least_rows=30, most_rows=120))
 def test_so_it_does_on_longer_runs(one: Run) -> None:
     assert_equal(one)
