@@ -8,14 +8,13 @@ known from runs that nothing struck.
 
 import json
 import os
-import random
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -25,12 +24,12 @@ import boto3
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
 from fault_tally import states_at
-from faulty_market import FATAL, FaultyMarket, Trouble, faulty_market
+from faulty_market import FaultyMarket, Trouble, faulty_market
 from faulty_settings import SMALL, settings_of
 from kept_stores import STORES, TABLES, KeptStores
+from ordeals import FAILING, VARIANTS, Ordeal, draw_ordeal
 
-from localcloud.faults import Fault, FaultPlan, Kind, clear_plan, random_plan, struck, write_plan
-from localcloud.faults.random_plan import OUTAGE
+from localcloud.faults import FaultPlan, clear_plan, struck, write_plan
 from localcloud.identity.audit import read_audit
 from localcloud.identity.usage import USAGE, keep_usage
 from localcloud.lambdas.pool import ENVIRONMENTS
@@ -46,18 +45,8 @@ RECIPIENTS = ("first@trading.example", "second@trading.example")
 OPERATOR = "operator@trading.example"
 JANUARY, FEBRUARY = date(2024, 1, 2), date(2024, 2, 1)
 MONTH = "2024-02"
-VARIANTS: Mapping[str, Overrides] = {
-    "deploy": Overrides(),
-    "keep": Overrides(keep_champion=True),
-    "skip": Overrides(skip_training=True),
-}
-FAILING = "failing"
-"""The audit of a month that fails: what it calls on its way to the alert."""
 LONGEST_RUN = 600.0
 STARTS = 5
-TROUBLED, TRAINING, UNALERTED = 0.4, 0.1, 0.3
-"""Shares of the runs whose providers are in trouble, that train anew, and, of those that must fail,
-whose alert has to come from the machine itself."""
 NEVER_STARTED = "WITHDRAWN"
 """What the ledger says of the month before each run."""
 UNMARKED = "FAILED, not in the ledger"
@@ -75,22 +64,6 @@ class Left:
     signals: tuple[str, ...]
     mails: Counter[str]
     alerts: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Ordeal:
-    """What a run of the month has to go through, all of it drawn from the seed."""
-
-    seed: int
-    variant: str
-    train: bool
-    trouble: Trouble | None
-    plan: FaultPlan
-
-    def __str__(self) -> str:
-        trained = "training" if self.train else "with the models trained before"
-        told = self.trouble or "no trouble"
-        return f"seed {self.seed}: {self.variant}, {trained}, {told}, {self.plan.to_json()}"
 
 
 class FaultyMonth:
@@ -140,16 +113,8 @@ class FaultyMonth:
         return ChampionPointer.model_validate(plain).version
 
     def draw(self, seed: int) -> Ordeal:
-        """Draw a variant, perhaps a trouble of the providers, and one to three faults."""
-        drawn = random.Random(seed)
-        variant = drawn.choice(sorted(VARIANTS))
-        trouble = drawn.choice(sorted(Trouble)) if drawn.random() < TROUBLED else None
-        audit = self.audits[FAILING if trouble in FATAL else variant]
-        plan = random_plan(seed, audit, faults=1 + seed % 3)
-        train = drawn.random() < TRAINING or any(_concerns_training(one) for one in plan.faults)
-        if trouble in FATAL and drawn.random() < UNALERTED:
-            plan = replace(plan, faults=(*plan.faults, *_faults_of_alerts(drawn)))
-        return Ordeal(seed, variant, train, trouble, plan)
+        """Draw what a run has to go through."""
+        return draw_ordeal(seed, self.audits)
 
     def run(self, ordeal: Ordeal) -> Left:
         """Set back, run the month through the ordeal, and return what it left."""
@@ -345,21 +310,6 @@ def faulty_month(home: Path) -> Iterator[FaultyMonth]:
                 yield FaultyMonth(home, ready, market)
             finally:
                 process.terminate()
-
-
-def _concerns_training(fault: Fault) -> bool:
-    """Tell whether a fault can only strike a run that trains; most runs reuse what was trained."""
-    return fault.kind is Kind.SPOT_INTERRUPTION or fault.action.startswith("sagemaker:")
-
-
-def _faults_of_alerts(drawn: random.Random) -> tuple[Fault, Fault]:
-    """Return an outage of the function that alerts, and a fault of the alert in its place."""
-    role = "*:assumed-role/trading-dev-{}/*"
-    kind = drawn.choice((Kind.THROTTLE, Kind.UNAVAILABLE, Kind.LOST_REQUEST, Kind.LOST_RESPONSE))
-    return (
-        Fault(Kind.UNAVAILABLE, "sns:Publish", principal=role.format("alert"), times=OUTAGE),
-        Fault(kind, "sns:Publish", principal=role.format("monthly"), times=drawn.randint(1, 3)),
-    )
 
 
 def _names(ready: Mapping[str, Any]) -> dict[str, str]:

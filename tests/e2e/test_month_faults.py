@@ -15,15 +15,8 @@ from collections.abc import Iterator
 import pytest
 from fault_tally import FaultTally, task_states
 from faulty_market import FATAL, Trouble
-from faulty_month import (
-    FAILING,
-    NEVER_STARTED,
-    RECIPIENTS,
-    UNMARKED,
-    VARIANTS,
-    FaultyMonth,
-    faulty_month,
-)
+from faulty_month import NEVER_STARTED, RECIPIENTS, UNMARKED, FaultyMonth, faulty_month
+from ordeals import FAILING, VARIANTS
 
 from localcloud.faults import Fault, FaultPlan, Kind
 
