@@ -1,5 +1,6 @@
 """What a command's environment is while it speaks to its embedded cloud."""
 
+import fcntl
 import json
 import os
 import threading
@@ -11,7 +12,7 @@ from urllib.request import getproxies_environment, proxy_bypass_environment
 import boto3
 import pytest
 
-from trading.cli.cloud import Cloud, _speaking_to, embedded_cloud
+from trading.cli.cloud import Cloud, _awaited, _speaking_to, embedded_cloud
 from trading.config import load_settings
 
 ENDPOINT = "http://127.0.0.1:4566"
@@ -60,6 +61,35 @@ def test_the_operators_own_aws_is_set_aside_and_put_back(
     assert os.environ["AWS_PROFILE"] == "production"
     assert os.environ["AWS_REGION"] == "eu-west-1"
     assert "AWS_ENDPOINT_URL" not in os.environ
+
+
+def test_a_cloud_that_only_begins_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    card = {
+        "pid": os.getpid(),
+        "parent": os.getppid(),
+        "endpoint": ENDPOINT,
+        "region": "us-east-1",
+        "access_key_id": "key",
+        "secret_access_key": "secret",
+    }
+    waited: list[float] = []
+
+    def announce(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 3:
+            (tmp_path / "cloud.json").write_text(json.dumps(card))
+
+    monkeypatch.setattr("trading.cli.cloud.time.sleep", announce)
+    with (tmp_path / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with embedded_cloud(tmp_path, load_settings(), deploy=False) as found:
+            assert (found.endpoint, len(waited)) == (ENDPOINT, 3)
+    (tmp_path / "cloud.json").unlink()
+    assert _awaited(tmp_path) is None
+    assert _awaited(tmp_path / "nowhere") is None
+    assert len(waited) == 3
 
 
 PROFILES = """

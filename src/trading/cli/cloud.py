@@ -1,9 +1,11 @@
 """Reach the embedded cloud: connect to the one that runs at a home, or run one for a while."""
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from trading.data.providers.keys import environment_keys, put_keys
 from trading.errors import ConfigurationError, MonthError
 from trading.month.resources import Resources
 
+STARTING_SECONDS, AGAIN_SECONDS = 300.0, 0.25
 Phase = Callable[[str], None]
 NAMES_OF_OUTPUTS = {
     "TRADING_DATA_STORE": "data_store",
@@ -83,7 +86,7 @@ def embedded_cloud(
     With `deploy` the Pulumi program is brought up to date in it. This process then speaks to that
     cloud alone: its AWS variables are set for the block. Raises `MonthError` if it fails to start.
     """
-    running = _running(home)
+    running = _awaited(home)
     if running is not None:
         with _speaking_to(running):
             yield running
@@ -185,6 +188,25 @@ def _running(home: Path) -> Cloud | None:
     except (FileNotFoundError, ProcessLookupError, PermissionError, KeyError, ValueError):
         return None
     return _cloud_of(home, described, pid)
+
+
+def _awaited(home: Path) -> Cloud | None:
+    """Return the cloud that another command runs at `home`, or is just starting there."""
+    until = time.monotonic() + STARTING_SECONDS
+    while (found := _running(home)) is None and _is_held(home) and time.monotonic() < until:
+        time.sleep(AGAIN_SECONDS)
+    return found
+
+
+def _is_held(home: Path) -> bool:
+    try:
+        with (home / "lock").open("r", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _cloud_of(home: Path, described: Mapping[str, Any], pid: int) -> Cloud:

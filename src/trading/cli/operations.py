@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -121,11 +121,16 @@ def redrive_command(
     settings = load_settings(overrides=nested(read_assignments(sets or (), "--set")))
     if of_month is not None:
         month_name(of_month)
-    with stored(settings) as seen:  # before a deployment, which takes its time
-        record = None if seen is None else _to_redrive(of_month, seen)
-        if record is None:
-            console.print(NO_MONTH if seen is None else _nothing_to_redrive(of_month, seen))
-            return NOTHING_TO_DO
+    with _alone():
+        with stored(settings) as seen:  # before a deployment, which takes its time
+            record = None if seen is None else _to_redrive(of_month, seen)
+            if record is None:
+                console.print(NO_MONTH if seen is None else _nothing_to_redrive(of_month, seen))
+                return NOTHING_TO_DO
+        return _redrive(record, settings, as_json=as_json)
+
+
+def _redrive(record: RunRecord, settings: Settings, *, as_json: bool) -> int:
     with PeakMemory() as memory, _deployed(settings) as (resources, function, home):
         asked = StartRequest(as_of=record.as_of, exclude=record.exclude, overrides=record.overrides)
         started = start(function, asked)
@@ -155,6 +160,13 @@ def exports_command(
     return DONE
 
 
+def _alone() -> AbstractContextManager[None]:
+    """Keep commands that fill or run the home off it, where it is the home that is worked on."""
+    home = Home.from_environment()
+    there = os.environ.get("TRADING_LEDGER_TABLE") or home.current() is None
+    return nullcontext() if there else home.for_one_month()
+
+
 @contextmanager
 def _deployed(settings: Settings) -> Iterator[tuple[Resources, str, Path]]:
     """Yield resources, the function that starts a month, and a folder for the mail's page.
@@ -170,10 +182,7 @@ def _deployed(settings: Settings) -> Iterator[tuple[Resources, str, Path]]:
     market = home.current()
     if market is None:
         raise MonthError(NO_MONTH)
-    with (
-        home.for_one_month(),
-        embedded_cloud(home.of(market), settings, phase=show_phase) as cloud,
-    ):
+    with embedded_cloud(home.of(market), settings, phase=show_phase) as cloud:
         yield cloud.resources(settings), cloud.outputs["functions"]["start_month"], cloud.home
 
 
