@@ -17,7 +17,8 @@ import pytest
 from trading.backtest.engine import Sleeve, backtest
 from trading.backtest.feed import BarFeed
 from trading.cli.app import main
-from trading.cli.run_session import RunOptions, read_settings
+from trading.cli.run import RunOptions
+from trading.cli.run_session import read_settings
 from trading.market.calendar import sessions_between
 from trading.risk.sizing import build_sizer
 from trading.session.home import SessionHome

@@ -30,6 +30,7 @@ from trading.cli.operations import (
     reject_command,
     resume_command,
 )
+from trading.cli.options import DAY, AsJson, SetList
 from trading.cli.output import FAILED, MISUSE, console
 from trading.cli.promote import promote_command
 from trading.cli.rotate_key import rotate_key_command
@@ -68,11 +69,6 @@ app.command("exports")(exports_command)
 app.command("promote")(promote_command)
 app.command("rotate-key")(rotate_key_command)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Sets = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Change a setting, as in training.folds=5; may be repeated."),
-]
 INTERRUPTED = 130
 MANY_VALUED = frozenset({"--bars"})
 
@@ -85,7 +81,7 @@ def month_command(
     ] = None,
     as_of: Annotated[
         datetime | None,
-        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Bars strictly before this day count."),
+        typer.Option("--as-of", formats=DAY, help="Bars strictly before this day count."),
     ] = None,
     benchmark: Annotated[
         Path | None, typer.Option(help="Bars of the index to compare with.")
@@ -109,14 +105,14 @@ def month_command(
     history_from: Annotated[
         datetime | None,
         typer.Option(
-            formats=["%Y-%m-%d"],
+            formats=DAY,
             help="With a provider: the first day of the history (default: three years).",
         ),
     ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask before a long backfill.")
     ] = False,
-    sets: Sets = None,
+    sets: SetList = None,
     as_json: AsJson = False,
 ) -> int:
     """Run a month: signals, model portfolio and mail, on the embedded cloud.
@@ -142,7 +138,7 @@ def month_command(
 
 @app.command()
 def up(
-    port: Annotated[int, typer.Option(help="Port of the dashboard.")] = 8501, sets: Sets = None
+    port: Annotated[int, typer.Option(help="Port of the dashboard.")] = 8501, sets: SetList = None
 ) -> int:
     """Keep the embedded cloud and the dashboard up until Ctrl-C."""
     return serve.up(_settings(sets), port)
@@ -239,13 +235,13 @@ def doctor(
 
 
 @config_app.command("show")
-def config_show(sets: Sets = None, as_json: AsJson = False) -> int:
+def config_show(sets: SetList = None, as_json: AsJson = False) -> int:
     """Print the configuration in force."""
     return inspect.show_settings(_settings(sets), as_json=as_json)
 
 
 @config_app.command("validate")
-def config_validate(sets: Sets = None) -> int:
+def config_validate(sets: SetList = None) -> int:
     """Check the configuration."""
     _settings(sets)
     console.print("the configuration is valid")

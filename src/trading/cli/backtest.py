@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trading.cli.options import DAY, AsJson, command
+from trading.cli.options import (
+    DAY,
+    AsJson,
+    Parameters,
+    SectorFile,
+    SizerName,
+    SizerParameters,
+    Strategies,
+    TradingSets,
+    UniverseChoice,
+    command,
+)
 
 if TYPE_CHECKING:
     from trading.market.bars import BarInterval
@@ -17,27 +28,15 @@ if TYPE_CHECKING:
 class BacktestOptions:
     """The options of the command, as they were given."""
 
-    strategies: Annotated[
-        str,
-        typer.Argument(
-            metavar="strategy",
-            help="A strategy, or several with their shares of the capital: "
-            "momentum:0.5,trend_following:0.5. module:Class names one that is not installed.",
-        ),
-    ]
-    universe: Annotated[
-        str, typer.Option(help="all, top100 (most traded before the start), A,B,C or a file.")
-    ] = "all"
+    strategies: Strategies
+    universe: UniverseChoice = "all"
     first: Annotated[
         date | None, typer.Option("--from", formats=DAY, help="First day that is traded on.")
     ] = None
     last: Annotated[date | None, typer.Option("--to", formats=DAY, help="Last day, included.")] = (
         None
     )
-    params: Annotated[
-        tuple[str, ...],
-        typer.Option("--param", help="name=value, or strategy.name=value; may be repeated."),
-    ] = ()
+    params: Parameters = ()
     bars: Annotated[
         tuple[Path, ...],
         typer.Option("--bars", help="Parquet or CSV files of real bars; else simulated ones."),
@@ -53,22 +52,14 @@ class BacktestOptions:
         str | None,
         typer.Option(help="A file of bars (FILE or FILE:SYMBOL) or a symbol of the bars."),
     ] = None
-    sectors: Annotated[
-        Path | None,
-        typer.Option(help="CSV with the columns symbol and sector, for risk.max_sector."),
-    ] = None
+    sectors: SectorFile = None
     fill: Annotated[
         str | None, typer.Option(help="next_open (default), next_close or same_close.")
     ] = None
     cash: Annotated[float | None, typer.Option(help="USD at the start.")] = None
-    sizer: Annotated[str | None, typer.Option(help="Position sizer.")] = None
-    sizer_params: Annotated[
-        tuple[str, ...], typer.Option("--sizer-param", help="name=value; may be repeated.")
-    ] = ()
-    sets: Annotated[
-        tuple[str, ...],
-        typer.Option("--set", help="Change a setting, as in execution.account=margin or risk.…"),
-    ] = ()
+    sizer: SizerName = None
+    sizer_params: SizerParameters = ()
+    sets: TradingSets = ()
     report: Annotated[Path | None, typer.Option(help="Write the HTML tear sheet here.")] = None
     csv: Annotated[
         Path | None, typer.Option(help="Write trades, orders, fills, … as CSV into this folder.")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from trading.cli.cloud import SOURCE_ROOT
+from trading.cli.options import AsJson
 from trading.cli.output import DONE, FAILED, print_json, result, table
 from trading.cost.bill import DESIGN_USD, LIMITS_USD, MARKET_DATA_USD, Bill, Limit, bill, growth
 from trading.cost.prices import Prices, load_prices
@@ -29,7 +30,7 @@ def cost_command(
     times: Annotated[
         float, typer.Option(min=0.01, max=1000.0, help="So many times the design's use.")
     ] = 1.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Print the month's bill, line by line, by list prices without free tiers.
 

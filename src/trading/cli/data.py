@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from trading.cli.lake_repairs import repairs_command
 from trading.cli.lake_upkeep import copy_command, delisted_command, rebuild_command
+from trading.cli.options import AsJson
 from trading.cli.output import DONE, FAILED, console, print_json, result
 from trading.config import Settings, load_settings
 from trading.data.actions.columns import read_action_columns, symbol_of_file
@@ -80,7 +81,7 @@ def check_command(
     ] = None,
     page: Annotated[Path | None, typer.Option("--html", help="Write a page to read here.")] = None,
     document: Annotated[Path | None, typer.Option("--out", help="Write the JSON here.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Judge files or a lake: findings by severity, a verdict, the repairs that could be proved.
 

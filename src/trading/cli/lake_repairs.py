@@ -9,7 +9,8 @@ import typer
 from rich.table import Table
 
 from trading.cli.lake import choose_lake
-from trading.cli.lake_upkeep import AsJson, HomeFolder, LakePlace
+from trading.cli.lake_upkeep import HomeFolder, LakePlace
+from trading.cli.options import AsJson
 from trading.cli.output import DONE, NOTHING_TO_DO, print_json, result
 from trading.config import Settings, load_settings
 from trading.data.intake.commit import Place, mend_older

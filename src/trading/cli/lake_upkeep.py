@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from trading.cli.lake import choose_lake
+from trading.cli.options import DAY, AsJson
 from trading.cli.output import DONE, NOTHING_TO_DO, console, print_json, result
 from trading.config import Settings, load_settings
 from trading.data.lake import Lake
@@ -21,7 +22,6 @@ LakePlace = Annotated[
 HomeFolder = Annotated[
     Path | None, typer.Option(help="Where the embedded cloud lies (default: $TRADING_HOME).")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def rebuild_command(
@@ -54,10 +54,10 @@ def rebuild_command(
 
 def copy_command(
     first: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")
+        datetime | None, typer.Option("--from", formats=DAY, help="First day.")
     ] = None,
     last: Annotated[
-        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")
+        datetime | None, typer.Option("--to", formats=DAY, help="Last day, included.")
     ] = None,
     to: Annotated[
         str | None,
@@ -104,7 +104,7 @@ def delisted_command(
     symbol: Annotated[str, typer.Argument(help="The symbol that the share bore last.")],
     day: Annotated[
         datetime,
-        typer.Option("--on", formats=["%Y-%m-%d"], help="First day on which it was not listed."),
+        typer.Option("--on", formats=DAY, help="First day on which it was not listed."),
     ],
     final: Annotated[
         float | None,

@@ -12,15 +12,43 @@ import typer
 Options = TypeVar("Options")
 
 DAY = ["%Y-%m-%d"]
+SETTING = typer.Option("--set", help="Change a setting, as in training.folds=5; may be repeated.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 BarFiles = Annotated[
     tuple[Path, ...],
     typer.Option("--bars", help="Parquet or CSV files of real daily bars (default: simulated)."),
 ]
 ReportFile = Annotated[Path | None, typer.Option(help="Write the report as one HTML page.")]
-Sets = Annotated[
+Sets = Annotated[tuple[str, ...], SETTING]
+SetList = Annotated[list[str] | None, SETTING]
+
+# What is traded: of `trading backtest` and `trading run`.
+Strategies = Annotated[
+    str,
+    typer.Argument(
+        metavar="strategy",
+        help="A strategy, or several with their shares of the capital: "
+        "momentum:0.5,trend_following:0.5. module:Class names one that is not installed.",
+    ),
+]
+UniverseChoice = Annotated[
+    str, typer.Option(help="all, top100 (most traded before the start), A,B,C or a file.")
+]
+Parameters = Annotated[
     tuple[str, ...],
-    typer.Option("--set", help="Change a setting, as in training.folds=5; may be repeated."),
+    typer.Option("--param", help="name=value, or strategy.name=value; may be repeated."),
+]
+SectorFile = Annotated[
+    Path | None,
+    typer.Option(help="CSV with the columns symbol and sector, for risk.max_sector."),
+]
+SizerName = Annotated[str | None, typer.Option(help="Position sizer.")]
+SizerParameters = Annotated[
+    tuple[str, ...], typer.Option("--sizer-param", help="name=value; may be repeated.")
+]
+TradingSets = Annotated[
+    tuple[str, ...],
+    typer.Option("--set", help="Change a setting, as in execution.account=margin or risk.…"),
 ]
 
 

@@ -1,101 +1,91 @@
 """`trading run` and `trading session`: their options; the work is in `run_session`."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-DAY = ["%Y-%m-%d"]
+from trading.cli.options import (
+    DAY,
+    AsJson,
+    Parameters,
+    SectorFile,
+    SizerName,
+    SizerParameters,
+    Strategies,
+    TradingSets,
+    UniverseChoice,
+    command,
+)
+
+if TYPE_CHECKING:
+    from trading.market.bars import BarInterval
 
 session_app = typer.Typer(
     help="Look at a trading session, or stop and release it.", no_args_is_help=True
 )
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help="Folder of the session; .trading/paper by default.")
 ]
 
 
-def run_command(
-    strategy: Annotated[
-        str,
-        typer.Argument(
-            help="A strategy, or several with their shares of the capital: "
-            "momentum:0.5,trend_following:0.5. module:Class names one that is not installed."
-        ),
-    ],
-    mode: Annotated[str, typer.Option(help="paper or live.")] = "paper",
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of `trading run`, as they were given."""
+
+    strategies: Strategies
+    mode: Annotated[str, typer.Option(help="paper or live.")] = "paper"
     bars: Annotated[
-        list[Path] | None,
+        tuple[Path, ...],
         typer.Option(
             "--bars", help="Parquet or CSV files, or folders, of real bars; else simulated."
         ),
-    ] = None,
-    universe: Annotated[
-        str, typer.Option(help="all, top100 (most traded before the start), A,B,C or a file.")
-    ] = "all",
+    ] = ()
+    universe: UniverseChoice = "all"
     first: Annotated[
-        datetime | None, typer.Option("--from", formats=DAY, help="First session that is traded.")
-    ] = None,
+        date | None, typer.Option("--from", formats=DAY, help="First session that is traded.")
+    ] = None
     last: Annotated[
-        datetime | None, typer.Option("--to", formats=DAY, help="Last session, included.")
-    ] = None,
-    interval: Annotated[
-        str, typer.Option(help="Length of a bar: 1d, 1h or 1m; the last two need --bars.")
-    ] = "1d",
+        date | None, typer.Option("--to", formats=DAY, help="Last session, included.")
+    ] = None
+    bar_length: Annotated[
+        str,
+        typer.Option("--interval", help="Length of a bar: 1d, 1h or 1m; the last two need --bars."),
+    ] = "1d"
     speed: Annotated[
         float | None, typer.Option(help="Market seconds a second; without it, no waiting at all.")
-    ] = None,
+    ] = None
     every: Annotated[
         float | None,
         typer.Option(help="Stay, and look for new bars every so many minutes."),
-    ] = None,
-    home: HomeOption = None,
-    sectors: Annotated[
-        Path | None,
-        typer.Option(help="CSV with the columns symbol and sector, for risk.max_sector."),
-    ] = None,
-    params: Annotated[
-        list[str] | None,
-        typer.Option("--param", help="name=value, or strategy.name=value; may be repeated."),
-    ] = None,
-    sizer: Annotated[str | None, typer.Option(help="Position sizer.")] = None,
-    sizer_params: Annotated[
-        list[str] | None, typer.Option("--sizer-param", help="name=value; may be repeated.")
-    ] = None,
-    sets: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change a setting, as in execution.account=margin or risk.…"),
-    ] = None,
-    as_json: AsJson = False,
-) -> int:
+    ] = None
+    home: HomeOption = None
+    sectors: SectorFile = None
+    params: Parameters = ()
+    sizer: SizerName = None
+    sizer_params: SizerParameters = ()
+    sets: TradingSets = ()
+    as_json: AsJson = False
+
+    @property
+    def interval(self) -> "BarInterval":
+        """The length of a bar; raises `ConfigurationError`."""
+        from trading.cli.backtest_options import read_interval
+
+        return read_interval(self.bar_length)
+
+
+@command(RunOptions)
+def run_command(options: RunOptions) -> int:
     """Trade strategies on paper: bar by bar, with the engine's own fills, limits and accounts.
 
     Run it again to go on where it stopped, or after new bars have come; exit code 3: there were
     none. A killed session loses nothing.
     """
-    from trading.cli.backtest_options import read_interval
-    from trading.cli.run_session import RunOptions, run_session
+    from trading.cli.run_session import run_session
 
-    options = RunOptions(
-        strategies=strategy,
-        mode=mode,
-        bars=tuple(bars or ()),
-        universe=universe,
-        first=first.date() if first else None,
-        last=last.date() if last else None,
-        interval=read_interval(interval),
-        speed=speed,
-        every=every,
-        home=home,
-        sectors=sectors,
-        params=tuple(params or ()),
-        sizer=sizer,
-        sizer_params=tuple(sizer_params or ()),
-        sets=tuple(sets or ()),
-        as_json=as_json,
-    )
     return run_session(options)
 
 

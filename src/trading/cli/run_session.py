@@ -3,8 +3,7 @@
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from trading.cli.backtest_options import (
 from trading.cli.backtest_universe import read_universe
 from trading.cli.home import Home
 from trading.cli.output import DONE, NOTHING_TO_DO, console, print_json
+from trading.cli.run import RunOptions
 from trading.cli.sectors import read_sectors
 from trading.cli.session_status import print_status, status_of
 from trading.config import Settings, load_settings
@@ -44,28 +44,6 @@ from trading.session.trading_session import TradingSession
 SECTIONS = frozenset(SessionSettings.model_fields)
 # The paper broker answers at once: a second look need not wait.
 PATIENCE = Patience(settle=0.0)
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """The options of the command, as they were given."""
-
-    strategies: str
-    mode: str = "paper"
-    bars: tuple[Path, ...] = ()
-    universe: str = "all"
-    first: date | None = None
-    last: date | None = None
-    interval: BarInterval = BarInterval.DAY
-    speed: float | None = None
-    every: float | None = None
-    home: Path | None = None
-    sectors: Path | None = None
-    params: tuple[str, ...] = ()
-    sizer: str | None = None
-    sizer_params: tuple[str, ...] = ()
-    sets: tuple[str, ...] = ()
-    as_json: bool = False
 
 
 def session_home(home: Path | None) -> SessionHome:

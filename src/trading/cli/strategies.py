@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from trading.cli.options import AsJson
 from trading.cli.output import DONE, console, print_json, result, table
 from trading.errors import StrategyError
 from trading.strategy.base import BaseStrategy, PanelStrategy
@@ -14,7 +15,6 @@ from trading.strategy.registry import REGISTRY, strategy_class
 from trading.strategy.scaffold import scaffold
 
 app = typer.Typer(help="Show the strategies, or begin a new one.", no_args_is_help=True)
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 BOUNDS = {
     "minimum": ">=",
     "exclusiveMinimum": ">",

@@ -6,8 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
 from typing import Any
 
 from rich.progress import (
@@ -27,6 +25,7 @@ from trading.cli.cloud import embedded_cloud
 from trading.cli.home import Home
 from trading.cli.learning_data import learning_data, stored_dataset
 from trading.cli.output import DONE, console, print_json, result
+from trading.cli.train import TrainOptions
 from trading.cli.watch import training_progress
 from trading.config import Settings, load_settings
 from trading.errors import ConfigurationError
@@ -42,30 +41,15 @@ TUNING = "tuning"
 
 
 @dataclass(frozen=True)
-class TrainOptions:
-    """What `trading train` was asked for; see `cli.train`."""
-
-    remote: bool = False
-    bars: tuple[Path, ...] = ()
-    dataset: Path | None = None
-    as_of: date | None = None
-    champion: Path | None = None
-    out: Path = Path("trained")
-    processes: int | None = None
-    tune: int = 0
-    as_json: bool = False
-
-
-@dataclass(frozen=True)
 class _Trained:
     artifact: Artifact
     registered: ChampionRef | None = None
     package: str | None = None
 
 
-def run_train(options: TrainOptions, sets: Sequence[str]) -> int:
-    """Train and tell what came of it; return the exit code. `sets` are changed settings."""
-    settings = load_settings(overrides=nested(read_assignments(sets, "--set")))
+def run_train(options: TrainOptions) -> int:
+    """Train and tell what came of it; return the exit code."""
+    settings = load_settings(overrides=nested(read_assignments(options.sets, "--set")))
     _check(options)
     dataset = _dataset(options, settings)
     settings, trials = _tuned(options, dataset, settings)

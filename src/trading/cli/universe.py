@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from trading.cli.home import Home
+from trading.cli.options import DAY, AsJson
 from trading.cli.output import DONE, NOTHING_TO_DO, console, print_json, result, table
 from trading.config import load_settings
 from trading.data.store import open_store
@@ -23,10 +24,9 @@ from trading.universe.slots import SlotMap, SlotState
 from trading.universe.versions import UniverseVersions
 
 app = typer.Typer(help="Who is in the universe, in which slot, since when.", no_args_is_help=True)
-DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+DAY_IN_NAME = re.compile(r"\d{4}-\d{2}-\d{2}")
 RUSSELL_3000, SHOWN = "russell-3000", 12
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Name = Annotated[str, typer.Option(help="Name of the universe, such as russell-3000.")]
 Store = Annotated[
     str | None,
@@ -42,7 +42,7 @@ Table = Annotated[
 ]
 On = Annotated[
     datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], help="The version in force on this day (default: last)."),
+    typer.Option(formats=DAY, help="The version in force on this day (default: last)."),
 ]
 
 
@@ -79,7 +79,7 @@ def build_command(
     ] = 0.0,
     as_of: Annotated[
         datetime | None,
-        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Date of a file that has none."),
+        typer.Option("--as-of", formats=DAY, help="Date of a file that has none."),
     ] = None,
     name: Name = RUSSELL_3000,
     store: Store = None,
@@ -271,7 +271,7 @@ def _versions(store: str | None, name: str, table: str | None = None) -> Univers
 
 
 def _date_in(file: Path) -> date | None:
-    found = DAY.search(file.name)
+    found = DAY_IN_NAME.search(file.name)
     return date.fromisoformat(found[0]) if found else None
 
 
