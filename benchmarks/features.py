@@ -5,9 +5,11 @@
 
 All read the same `(T, N)` panel in one process, take turns, and are timed in CPU-seconds (user and
 system, all threads), the least of the runs. TA-Lib gets each ticker's columns as the contiguous
-arrays that it needs and keeps what it answers. It knows 14 of the 17 features, if numpy does the
-arithmetic around it; the rolling median is pandas'. stockstats and FeatureEngineer are measured on
-as many tickers as finish in seconds and extrapolated linearly, in their favour: they grow faster.
+arrays that it needs and keeps what it answers; beside that, with the columns cut before the
+clock starts. The first run here compiles the features where nothing has. TA-Lib knows 14 of the 17
+features, if numpy does the arithmetic around it; the rolling median is pandas'. stockstats and
+FeatureEngineer are measured on as many tickers as finish in seconds and extrapolated linearly, in
+their favour: they grow faster.
 """
 
 import argparse
@@ -20,6 +22,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,10 +35,15 @@ from benchmarks.market import simulate
 from trading.features.compute import compute_features
 from trading.features.incremental import FeatureHistory
 from trading.features.scaling import scale_features
+from trading.market.bars import FIELDS
 from trading.market.panel import Panel
 
 SYMBOLS, SESSIONS, RUNS = 3000, 2520, 5
-DEMANDS = {"FinRL FeatureEngineer (stockstats)": 100.0, "TA-Lib and pandas' median": 1.5}
+DEMANDS = {
+    "FinRL FeatureEngineer (stockstats)": 100.0,
+    "TA-Lib and pandas' median": 1.5,
+    "TA-Lib's 14 alone": 1.5,
+}
 INDICATORS = (
     "close_5_roc", "close_21_roc", "close_63_roc", "close_126_roc", "rsi_14", "macdh",
     "boll_ub", "close_21_mstd", "volume_21_sma", "volume_126_sma", "amount_21_sma",
@@ -130,9 +138,14 @@ def measure(panel: Panel, runs: int, tickers: int) -> dict[str, float]:
     rows = np.arange(len(panel.sessions))
     medians = max(len(panel.symbols) // 100, 1)
     few = panel.select(panel.symbols[:medians])
+    cut = replace(panel, **{name: np.asfortranarray(getattr(panel, name)) for name in FIELDS})
     turns: dict[str, tuple[Callable[[], object], float]] = {
         "this system, 17 features": (lambda: compute_features(panel, rows), 1.0),
         "TA-Lib, 14 features": (lambda: talib_features(panel, median=False), 1.0),
+        "TA-Lib, 14 features, columns cut beforehand": (
+            lambda: talib_features(cut, median=False),
+            1.0,
+        ),
         "rolling median by pandas": (
             lambda: [
                 pd.Series(np.ascontiguousarray(column)).rolling(21).median().to_numpy()
@@ -175,16 +188,15 @@ def report(best: dict[str, float], judged: bool) -> bool:
     ratios = {
         "FinRL FeatureEngineer (stockstats)": best["FinRL FeatureEngineer, 11 features"] / ours,
         "TA-Lib and pandas' median": talib / ours,
+        "TA-Lib's 14 alone": best["TA-Lib, 14 features"] / ours,
     }
     print("\n| demand | measured | holds |")
     print("|---|---|---|")
     for name, least in DEMANDS.items():
         holds = "yes" if ratios[name] >= least else "no"
         print(f"| {least:g} times as fast as {name} | {ratios[name]:,.1f} | {holds} |")
-    print(
-        "\nTA-Lib's 14 features without the rolling median that it lacks take "
-        f"{best['TA-Lib, 14 features'] / ours:.2f} times what all 17 take here."
-    )
+    cut = best["TA-Lib, 14 features, columns cut beforehand"] / ours
+    print(f"\nTA-Lib's 14, from columns cut before the clock starts: {cut:.2f} times our 17.")
     return not judged or all(ratios[name] >= least for name, least in DEMANDS.items())
 
 

@@ -22,6 +22,8 @@ from trading.universe.liquidity import NEVER, IntArray
 
 pytest.importorskip("numba", reason="numba is not installed (extras training, backtest)")
 
+pytestmark = pytest.mark.slow  # compiling takes ten seconds
+
 ROOT = Path(__file__).parents[2]
 STRANGE = [0.0, -3.0, 1e-300, 1e-40, 1e30, 1e300, np.inf, np.nan]
 

@@ -66,16 +66,16 @@ def prepare(cells: Cells) -> None:
     keep_positive(cells.open)
     keep_positive(cells.high)
     keep_positive(cells.close)
-    keep_positive(cells.adjusted)
-    adjusted, opened, night = cells.adjusted, cells.open, cells.night
+    keep_positive(cells.price)
+    price, night = cells.price, cells.open
     for i in range(BEGIN, np.uint64(len(close))):
-        ratio = opened[i] / close[i]
+        ratio = night[i] / close[i]
         ratio *= ratio
-        night[i] = ratio * (adjusted[i] / adjusted[i - BACK[1]])
-    carry(adjusted, LONGEST_GAP, cells.carried, cells.right)
+        night[i] = ratio * (price[i] / price[i - BACK[1]])
+    carry(price, LONGEST_GAP, cells.carried, cells.right)
     held, returns = cells.right, cells.returns
     for i in range(BEGIN, np.uint64(len(close))):
-        change = adjusted[i] / held[i - BACK[1]] - 1.0
+        change = price[i] / held[i - BACK[1]] - 1.0
         returns[i] = np.nan if change > LARGEST else change
 
 
@@ -123,7 +123,7 @@ def compute_block(cells: Cells, planes: Float32Array, names: int, first: int) ->
     planes : flat, (17, T, names)
     first : the name of the panel that is the block's first
     """
-    carry(cells.adjusted, STALE, cells.carried, cells.price)
+    carry(cells.price, STALE, cells.carried, cells.price)
     out = cells.left
     for feature, back in (
         (RETURN_1, 1),
@@ -144,8 +144,8 @@ def compute_block(cells: Cells, planes: Float32Array, names: int, first: int) ->
     store(out, planes, names, first, BOLLINGER)
     take_volatility(cells)
     store(out, planes, names, first, VOLATILITY)
-    keep_finite(cells.night)
-    month_means(cells.night, cells.sums, cells.counts, MONTH_LEAST, out)
+    keep_finite(cells.open)
+    month_means(cells.open, cells.sums, cells.counts, MONTH_LEAST, out)
     store(out, planes, names, first, OVERNIGHT)
     take_high(cells)
     store(out, planes, names, first, HIGH)

@@ -1,4 +1,4 @@
-"""The room in which the compiled formulas work: one block of names, used for one after the other."""
+"""The room in which the compiled formulas work, used for one block of names after the other."""
 
 from typing import NamedTuple, Self
 
@@ -16,10 +16,10 @@ class Cells(NamedTuple):
 
     Attributes
     ----------
-    open, high, close, volume, adjusted : the bars as they are, then what is known of them
-    price : the last known adjusted close
+    open, high, close, volume, price : the bars as they are, then what is known of them; the price
+        is the adjusted close, in the end the last one known; the open makes room for overnight over
+        intraday growth, and that for its logarithm
     returns : see `returns.bridged_returns`
-    night : overnight over intraday growth, squared; then its logarithm
     traded, impact, shock : value traded, moves for it, a month's volume against the half-year's
     medians : of the value traded, float32
     last, resumed : rows of the last bar, and of the last after a gap too long to bridge
@@ -35,10 +35,8 @@ class Cells(NamedTuple):
     high: FloatArray
     close: FloatArray
     volume: FloatArray
-    adjusted: FloatArray
     price: FloatArray
     returns: FloatArray
-    night: FloatArray
     traded: FloatArray
     impact: FloatArray
     shock: FloatArray

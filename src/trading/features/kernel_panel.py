@@ -30,7 +30,7 @@ def fill_planes(panel: Panel, listings: Listings, past: Remembered, planes: Floa
         for field, row in zip(fields(Remembered), memories, strict=True):
             row[:] = getattr(past, field.name)[columns]
         prepare(cells)
-        _log(cells.night)
+        _log(cells.open)
         compute_block(cells, flat, names, first)
         for name, values in (
             ("volume_shock", cells.shock),
@@ -51,7 +51,7 @@ def _cut(cells: Cells, panel: Panel, listings: Listings, columns: slice) -> None
         (cells.high, panel.high),
         (cells.close, panel.close),
         (cells.volume, panel.volume),
-        (cells.adjusted, panel.adjusted_close),
+        (cells.price, panel.adjusted_close),
     ):
         block = values[START:].reshape(-1, LANES)
         block[:, :width] = field[:, columns]
