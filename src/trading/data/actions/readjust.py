@@ -108,11 +108,6 @@ class Moves:
         )
         return cls(code_of, splits, dividends)
 
-    @property
-    def any_dividends(self) -> bool:
-        """Whether there is a dividend at all."""
-        return bool(len(self.dividends[0]))
-
     def codes(self, names: Sequence[str]) -> IntArray:
         """Return the number of each symbol, -1 where it has no split and no dividend."""
         return np.array([self.code_of.get(name, -1) for name in names], dtype=np.int64)
