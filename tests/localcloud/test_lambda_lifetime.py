@@ -3,10 +3,13 @@
 import time
 from pathlib import Path
 
+import pytest
 from small_cloud import FORKED, call, create_function, gone, small_cloud, write_handlers
 
 from localcloud import lambdas
+from localcloud.errors import CloudError
 from localcloud.lambdas import Limits
+from localcloud.lambdas.pool import ENVIRONMENTS
 
 HANDLERS = """
     import os
@@ -14,6 +17,16 @@ HANDLERS = """
     def echo(event, context):
         return {"pid": os.getpid()}
 """
+
+
+def test_the_environment_says_how_many_stay_warm() -> None:
+    assert Limits.from_environment({}) == Limits()
+    many = Limits.from_environment({ENVIRONMENTS: "24"})
+    assert (many.environments, many.per_function) == (24, Limits().per_function)
+    assert many.idle_seconds > Limits().idle_seconds
+    for wrong in ("0", "-3", "many"):
+        with pytest.raises(CloudError, match="a number of at least 1"):
+            Limits.from_environment({ENVIRONMENTS: wrong})
 
 
 def test_idle_environments_are_ended_and_stopping_ends_all(tmp_path: Path) -> None:
