@@ -65,7 +65,7 @@ def _serve(options: argparse.Namespace) -> int:
         cloud.begin()
         keys = context.operator
         running = RunningCloud(os.getpid(), context.endpoint, context.region, keys, outputs)
-        home.announce(running)
+        home.announce(running, deployed=not options.no_deploy)
         _say(
             event="ready",
             endpoint=running.endpoint,

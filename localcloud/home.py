@@ -100,8 +100,11 @@ class Home:
         """Remember what a deployment gave, for a cloud that starts without deploying."""
         _write_private(self._outputs, outputs)
 
-    def announce(self, cloud: RunningCloud) -> None:
-        """Let other commands find the running cloud (`cloud.json`, readable by its owner only)."""
+    def announce(self, cloud: RunningCloud, *, deployed: bool = True) -> None:
+        """Let other commands find the running cloud (`cloud.json`, readable by its owner only).
+
+        One that was started without deploying is up for reading only, and soon ends.
+        """
         _write_private(
             self._card,
             {
@@ -112,6 +115,7 @@ class Home:
                 "access_key_id": cloud.credentials.access_key_id,
                 "secret_access_key": cloud.credentials.secret_access_key,
                 "outputs": dict(cloud.outputs),
+                "deployed": deployed,
             },
         )
 

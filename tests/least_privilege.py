@@ -43,7 +43,9 @@ def is_whole(config: pytest.Config) -> bool:
         and option.markexpr in WHOLE
         and not any(chosen)
         and not option.collectonly
-        and not getattr(option, "lf", False)
+        and not any(
+            getattr(option, name, False) for name in ("lf", "stepwise", "setuponly", "setupplan")
+        )
     )
 
 

@@ -111,8 +111,14 @@ def is_conditional(call: ApiCall) -> bool:
         conditions = {"if-match", "if-none-match"} & {name.lower() for name, _ in call.headers}
         return bool(conditions) and call.operation in _CONDITIONAL_PUTS
     return call.service == "dynamodb" and any(
-        "ConditionExpression" in one for one in (call.parameters, *_transacted(call))
+        _is_refusable(one) for one in (call.parameters, *_transacted(call))
     )
+
+
+def _is_refusable(write: Mapping[str, Any]) -> bool:
+    """Tell whether a write has a condition; not if its refusal would hold the other's item."""
+    asked = write.get("ReturnValuesOnConditionCheckFailure")
+    return "ConditionExpression" in write and asked != "ALL_OLD"
 
 
 def _condition_failed(call: ApiCall) -> Response:
@@ -122,7 +128,7 @@ def _condition_failed(call: ApiCall) -> Response:
         return error_response("s3", 412, "PreconditionFailed", message)
     message = "The conditional request failed (fault plan)"
     if call.operation == "TransactWriteItems":
-        places = [n for n, one in enumerate(_transacted(call)) if "ConditionExpression" in one]
+        places = [n for n, one in enumerate(_transacted(call)) if _is_refusable(one)]
         return _cancelled(call, places[0], "ConditionalCheckFailed", message)
     return error_response(call.service, 400, "ConditionalCheckFailedException", message)
 

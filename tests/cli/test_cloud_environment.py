@@ -63,23 +63,48 @@ def test_the_operators_own_aws_is_set_aside_and_put_back(
     assert "AWS_ENDPOINT_URL" not in os.environ
 
 
+CARD = {
+    "pid": os.getpid(),
+    "parent": os.getppid(),
+    "endpoint": ENDPOINT,
+    "region": "us-east-1",
+    "access_key_id": "key",
+    "secret_access_key": "secret",
+}
+
+
+def test_a_cloud_that_only_reads_is_no_deployment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    card = tmp_path / "cloud.json"
+    card.write_text(json.dumps({**CARD, "deployed": False}))
+    waited: list[float] = []
+
+    def deploy(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 3:
+            card.write_text(json.dumps({**CARD, "deployed": True}))
+
+    monkeypatch.setattr("trading.cli.cloud.time.sleep", deploy)
+    with (tmp_path / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert _awaited(tmp_path, deployed=False) is not None
+        assert not waited
+        phases: list[str] = []
+        with embedded_cloud(tmp_path, load_settings(), phase=phases.append) as found:
+            assert (found.endpoint, len(waited)) == (ENDPOINT, 3)
+        assert phases == ["as another command deployed it"]
+
+
 def test_a_cloud_that_only_begins_is_waited_for(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    card = {
-        "pid": os.getpid(),
-        "parent": os.getppid(),
-        "endpoint": ENDPOINT,
-        "region": "us-east-1",
-        "access_key_id": "key",
-        "secret_access_key": "secret",
-    }
     waited: list[float] = []
 
     def announce(seconds: float) -> None:
         waited.append(seconds)
         if len(waited) == 3:
-            (tmp_path / "cloud.json").write_text(json.dumps(card))
+            (tmp_path / "cloud.json").write_text(json.dumps(CARD))
 
     monkeypatch.setattr("trading.cli.cloud.time.sleep", announce)
     with (tmp_path / "lock").open("w") as held:
@@ -87,8 +112,8 @@ def test_a_cloud_that_only_begins_is_waited_for(
         with embedded_cloud(tmp_path, load_settings(), deploy=False) as found:
             assert (found.endpoint, len(waited)) == (ENDPOINT, 3)
     (tmp_path / "cloud.json").unlink()
-    assert _awaited(tmp_path) is None
-    assert _awaited(tmp_path / "nowhere") is None
+    assert _awaited(tmp_path, deployed=False) is None
+    assert _awaited(tmp_path / "nowhere", deployed=False) is None
     assert len(waited) == 3
 
 
@@ -132,6 +157,7 @@ def pointed_elsewhere(
     Its proxy takes what would go to AWS itself.
     """
     address = elsewhere[0]
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
     file = tmp_path / "profiles"
     file.write_text(PROFILES.format(address=address))
     monkeypatch.delenv("NO_PROXY", raising=False)

@@ -84,7 +84,7 @@ class DailyCloud:
             if one["Name"] != "default"
         )
         held = client.get_schedule(Name="fetch-daily", GroupName=group)
-        due = datetime.now(UTC) + timedelta(seconds=3)
+        due = datetime.now(UTC) + timedelta(seconds=5)
         client.update_schedule(
             Name="fetch-daily",
             GroupName=group,

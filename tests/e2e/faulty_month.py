@@ -48,7 +48,7 @@ MONTH = "2024-02"
 LONGEST_RUN = 600.0
 STARTS = 5
 NEVER_STARTED = "WITHDRAWN"
-"""What the ledger says of the month before each run."""
+"""What the ledger says of the month before each run; a run that was only claimed is none."""
 UNMARKED = "FAILED, not in the ledger"
 """The ledger was out of the alert's reach: the next start asks Step Functions."""
 WARM_FUNCTIONS = "24"
@@ -197,10 +197,13 @@ class FaultyMonth:
         )
 
     def _status(self, record: RunRecord) -> str:
-        """Return the ledger's status; `UNMARKED` where it does not know yet of a failed run."""
+        """Return the ledger's status, or what it does not know yet: `UNMARKED`, `NEVER_STARTED`."""
         if record.status != "RUNNING":
             return record.status
-        found = self._states.describe_execution(executionArn=record.execution_arn)
+        try:
+            found = self._states.describe_execution(executionArn=record.execution_arn)
+        except self._states.exceptions.ExecutionDoesNotExist:
+            return NEVER_STARTED
         return UNMARKED if found["status"] == "FAILED" else record.status
 
     def _watch(self, name: str, variant: str, trouble: Trouble | None) -> None:
@@ -305,6 +308,8 @@ def faulty_month(home: Path) -> Iterator[FaultyMonth]:
                 events = map(json.loads, process.stdout)
                 ready = next(event for event in events if event["event"] in {"ready", "error"})
                 assert ready["event"] == "ready", ready
+                # A session that another test made would keep the keys of that test's cloud.
+                patch.setattr("boto3.DEFAULT_SESSION", None)
                 for name, value in _names(ready).items():
                     patch.setenv(name, value)
                 yield FaultyMonth(home, ready, market)

@@ -86,7 +86,7 @@ def starts_no_month_while_paused(cloud: OpenCloud, home: TradingHome) -> None:
     scheduler.update_schedule(
         Name="start-month",
         GroupName=group,
-        ScheduleExpression=f"at({datetime.now(UTC) + timedelta(seconds=2):%Y-%m-%dT%H:%M:%S})",
+        ScheduleExpression=f"at({datetime.now(UTC) + timedelta(seconds=5):%Y-%m-%dT%H:%M:%S})",
         ScheduleExpressionTimezone="UTC",
         FlexibleTimeWindow=held["FlexibleTimeWindow"],
         Target=held["Target"],

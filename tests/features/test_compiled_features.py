@@ -25,7 +25,7 @@ pytest.importorskip("numba", reason="numba is not installed (extras training, ba
 pytestmark = pytest.mark.slow  # compiling takes ten seconds
 
 ROOT = Path(__file__).parents[2]
-STRANGE = [0.0, -3.0, 1e-300, 1e-40, 1e30, 1e300, np.inf, np.nan]
+STRANGE = [0.0, -3.0, 1e-300, 1e-160, 1e-40, 1e30, 2e153, 1e300, np.inf, np.nan]
 
 
 def both(

@@ -163,6 +163,8 @@ def test_a_condition_that_another_writer_broke(cloud: CloudContext) -> None:
     plan(cloud, Fault(Kind.CONDITION, times=3))
     put(dynamodb, "unconditional")
     absent = {"ConditionExpression": "attribute_not_exists(pk)"}
+    # Its refusal would hold the item that stands in the way, and there is none.
+    put(dynamodb, "told", **absent, ReturnValuesOnConditionCheckFailure="ALL_OLD")
     with pytest.raises(dynamodb.exceptions.ConditionalCheckFailedException):
         put(dynamodb, "conditional", **absent)
     first, second = (

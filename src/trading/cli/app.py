@@ -169,6 +169,8 @@ def audit(
     as_json: AsJson = False,
 ) -> int:
     """Print what the embedded cloud's roles were granted, used and refused."""
+    if calls + denied + unused > 1:
+        raise ConfigurationError("--calls, --denied and --unused exclude each other; give one")
     return show_audit(calls=calls, denied=denied, unused=unused, as_json=as_json)
 
 

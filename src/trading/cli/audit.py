@@ -26,13 +26,18 @@ def audit(*, calls: bool, denied: bool, unused: bool, as_json: bool) -> int:
 def audit_summary(cloud_home: Path) -> dict[str, Any] | None:
     """Return what was granted, used and denied in a cloud's home, None where nothing is deployed.
 
+    What goes wrong is said, and None: a month that has ended does not fail by it.
+
     `sentence` holds it in words; the counts are there as a whole and by role.
     """
+    if not (cloud_home / "deployment.json").exists():
+        return None
     command = _command(cloud_home, "--json")
     told = subprocess.run(  # noqa: S603 - our own program, no shell
         command, cwd=SOURCE_ROOT, check=False, capture_output=True, text=True
     )
     if told.returncode:
+        console.print(f"the audit could not be told: {told.stderr.strip()[-300:]}", markup=False)
         return None
     loaded: dict[str, Any] = json.loads(told.stdout)
     return loaded

@@ -83,11 +83,14 @@ def embedded_cloud(
 ) -> Iterator[Cloud]:
     """Yield the cloud at `home`, which ends with the block unless it ran before.
 
-    With `deploy` the Pulumi program is brought up to date in it. This process then speaks to that
-    cloud alone: its AWS variables are set for the block. Raises `MonthError` if it fails to start.
+    With `deploy` the Pulumi program is brought up to date in it; one that another command deployed
+    is taken as it is. This process then speaks to that cloud alone: its AWS variables are set for
+    the block. Raises `MonthError` if it fails to start.
     """
-    running = _awaited(home)
+    running = _awaited(home, deployed=deploy)
     if running is not None:
+        if deploy:
+            phase("as another command deployed it")
         with _speaking_to(running):
             yield running
         return
@@ -178,24 +181,44 @@ def _until_ready(process: "subprocess.Popen[str]", home: Path, phase: Phase) -> 
     )
 
 
-def _running(home: Path) -> Cloud | None:
-    """Return the cloud that another command runs at `home`, if it is alive."""
+def _running(home: Path, *, deployed: bool) -> Cloud | None:
+    """Return the cloud that another command runs at `home`, if it is alive.
+
+    With `deployed`, one that only reads what an earlier deployment left does not count.
+    """
     try:
         described = json.loads((home / "cloud.json").read_text(encoding="utf-8"))
         pid = int(described["pid"])
-        os.kill(pid, 0)
-        os.kill(int(described["parent"]), 0)  # a cloud ends with the command that started it
-    except (FileNotFoundError, ProcessLookupError, PermissionError, KeyError, ValueError):
+        # A cloud ends with the command that started it.
+        if not (_is_alive(pid) and _is_alive(int(described["parent"]))):
+            return None
+    except (FileNotFoundError, PermissionError, KeyError, ValueError):
+        return None
+    if deployed and not described.get("deployed", True):
         return None
     return _cloud_of(home, described, pid)
 
 
-def _awaited(home: Path) -> Cloud | None:
+def _awaited(home: Path, *, deployed: bool) -> Cloud | None:
     """Return the cloud that another command runs at `home`, or is just starting there."""
     until = time.monotonic() + STARTING_SECONDS
-    while (found := _running(home)) is None and _is_held(home) and time.monotonic() < until:
+    while (
+        (found := _running(home, deployed=deployed)) is None
+        and _is_held(home)
+        and time.monotonic() < until
+    ):
         time.sleep(AGAIN_SECONDS)
     return found
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's, such as the first process
+        return True
+    return True
 
 
 def _is_held(home: Path) -> bool:

@@ -14,16 +14,12 @@ from rich.markup import escape
 from trading.cli.backtest_options import nested, read_assignments
 from trading.cli.cloud import SOURCE_ROOT, stack_configuration, without_aws
 from trading.cli.home import Home, Market
+from trading.cli.options import AsJson, SetList
 from trading.cli.output import DONE, NOTHING_TO_DO, console, print_json, result, table
 from trading.config import Settings, load_settings
 from trading.errors import MonthError
 
 cloud_app = typer.Typer(help="Deploy to the embedded cloud and take it down.", no_args_is_help=True)
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Sets = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Change a setting, as in training.folds=5; may be repeated."),
-]
 Real = Annotated[bool, typer.Option("--real", help="The cloud of the real market's months.")]
 # An unchanged resource is made again at each start of the cloud, which keeps it in memory.
 AS_BEFORE = frozenset({"restored", "unchanged"})
@@ -32,7 +28,7 @@ BEFORE = 12
 
 
 @cloud_app.command("preview")
-def preview_command(sets: Sets = None, real: Real = False, as_json: AsJson = False) -> int:
+def preview_command(sets: SetList = None, real: Real = False, as_json: AsJson = False) -> int:
     """Show what a deployment would create, change, replace and delete, property by property.
 
     Secrets are masked. Exit code 3: it would change nothing.
@@ -49,7 +45,7 @@ def preview_command(sets: Sets = None, real: Real = False, as_json: AsJson = Fal
 @cloud_app.command("destroy")
 def destroy_command(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    sets: Sets = None,
+    sets: SetList = None,
     real: Real = False,
     as_json: AsJson = False,
 ) -> int:
@@ -67,14 +63,14 @@ def destroy_command(
         told = _deployer("destroy", _settings(sets), market)
         if not told["retained"]:
             home.forget(market)
+    nothing = not told["deleted"] + told["retained"]
     if as_json:
         print_json({"deleted": told["deleted"], "retained": told["retained"]})
-    elif not told["deleted"] + told["retained"]:
+    elif nothing:
         console.print(f"nothing is deployed in {home.of(market)}")
-        return NOTHING_TO_DO
     else:
         result.print(f"deleted {told['deleted']} resources, kept {told['retained']}")
-    return DONE
+    return NOTHING_TO_DO if nothing else DONE
 
 
 def _settings(sets: list[str] | None) -> Settings:

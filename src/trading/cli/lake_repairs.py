@@ -10,7 +10,7 @@ from rich.table import Table
 
 from trading.cli.lake import choose_lake
 from trading.cli.lake_upkeep import HomeFolder, LakePlace
-from trading.cli.options import AsJson
+from trading.cli.options import DAY, AsJson
 from trading.cli.output import DONE, NOTHING_TO_DO, print_json, result
 from trading.config import Settings, load_settings
 from trading.data.intake.commit import Place, mend_older
@@ -28,7 +28,7 @@ def repairs_command(
     ] = None,
     day: Annotated[
         datetime | None,
-        typer.Option("--on", formats=["%Y-%m-%d"], help="The session of the bar."),
+        typer.Option("--on", formats=DAY, help="The session of the bar."),
     ] = None,
     lake: LakePlace = None,
     home: HomeFolder = None,

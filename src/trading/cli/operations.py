@@ -20,6 +20,7 @@ from trading.cli.memory import PeakMemory
 from trading.cli.models import OPERATOR
 from trading.cli.month import close, show_phase, start, watch_run
 from trading.cli.month_name import month_name
+from trading.cli.options import AsJson, SetList
 from trading.cli.output import DONE, NOTHING_TO_DO, console, print_json, result
 from trading.cli.summary import Outcome
 from trading.config import Settings, load_settings
@@ -31,11 +32,6 @@ from trading.month.payloads import StartRequest
 from trading.month.resources import Resources
 
 Reason = Annotated[str, typer.Option(help="Why; it is kept.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Sets = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Change a setting, as in training.folds=5; may be repeated."),
-]
 OfMonth = Annotated[str, typer.Argument(metavar="YYYY-MM")]
 
 
@@ -111,7 +107,7 @@ def _decide(month: str, reason: str, *, approved: bool, as_json: bool) -> int:
 
 def redrive_command(
     of_month: Annotated[str | None, typer.Argument(metavar="[YYYY-MM]")] = None,
-    sets: Sets = None,
+    sets: SetList = None,
     as_json: AsJson = False,
 ) -> int:
     """Run a month that failed or was stopped again, as it was asked for; the latest by default.
@@ -198,7 +194,8 @@ def _to_redrive(month: str | None, resources: Resources) -> RunRecord | None:
 def _nothing_to_redrive(month: str | None, resources: Resources) -> str:
     records = [record for record in resources.ledger.runs() if month in (None, record.month)]
     if not records:
-        return f"{month or 'no month'} has not run here; `trading signals` tells the months"
+        what = f"{month} has not run" if month else "no month has run"
+        return f"{what} here; `trading signals` tells the months"
     latest = records[-1]
     return (
         f"{latest.month} succeeded: there is nothing to redrive; one that is wrong is taken back"

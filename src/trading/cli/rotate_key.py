@@ -9,6 +9,7 @@ import typer
 from pydantic import SecretStr
 
 from trading.cli.inspect import NO_MONTH, stored
+from trading.cli.options import AsJson
 from trading.cli.output import DONE, NOTHING_TO_DO, console, print_json, result
 from trading.config import load_settings
 from trading.data.providers.keys import VARIABLES, key_in_secret
@@ -25,7 +26,7 @@ def rotate_key_command(
     wait: Annotated[
         float, typer.Option(min=1.0, help="Seconds to wait for the promotion.")
     ] = WAIT_SECONDS,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Stage a new API key: the provider is asked with it, and if it takes it, it is in use.
 

@@ -14,6 +14,7 @@ from trading.backtest.engine import Sleeve
 from trading.cli.backtest_options import (
     nested,
     read_assignments,
+    read_interval,
     read_strategies,
     spread_over,
 )
@@ -144,6 +145,7 @@ def _require_paper(options: RunOptions) -> None:
         )
     if options.mode != "paper":
         raise ConfigurationError(f"--mode {options.mode}: expected paper or live")
+    read_interval(options.bar_length)
     if options.first and options.last and options.first > options.last:
         raise ConfigurationError(f"--from {options.first} lies after --to {options.last}")
     if options.every is not None and (options.every <= 0 or options.speed is not None):

@@ -85,11 +85,6 @@ class Block:
         return bridged_returns(self.total_close)
 
     @cached_property
-    def total_known(self) -> Known:
-        """Where `total_close` is known."""
-        return self.known(~np.isnan(self.total_close))
-
-    @cached_property
     def returns_known(self) -> Known:
         """Where `returns` are known."""
         return self.known(~np.isnan(self.returns), 1)

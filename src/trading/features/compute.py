@@ -96,7 +96,7 @@ def features_after(
     plane = dict(zip(FEATURE_NAMES, planes, strict=True))
     # What a division by zero, an overflow or a logarithm of zero gives is not finite: unknown.
     with np.errstate(all="ignore"):
-        if whole and _is_compiled(len(rows), names):
+        if whole and not first and _is_compiled(len(rows), names):
             from trading.features.kernel_panel import fill_planes
 
             fill_planes(known, listings, past, planes)

@@ -212,12 +212,7 @@ class _Moments:
 
 def _crossed(near: FloatArray, far: FloatArray, n: float, m: float) -> FloatArray:
     """Return what the difference of two means adds to the squared deviations."""
-    if n == m:
-        cross = near - far
-        cross *= cross
-        cross *= 1.0 / (2.0 * n)
-        return cross
-    cross = near * m
+    cross = near * m if m != 1.0 else near.copy()
     cross -= far * n if n != 1.0 else far
     cross *= cross
     cross /= n * m * (n + m)

@@ -105,8 +105,11 @@ def test_what_is_missing_for_good_is_not_asked_for_ever(folder: FolderStore) -> 
 
 
 @pytest.mark.slow
-def test_a_symbol_that_lists_later_misses_nothing_before(folder: FolderStore) -> None:
-    place = Place(folder, ["polygon"])
+@pytest.mark.parametrize("provider", ["polygon", "yahoo"])
+def test_a_symbol_that_lists_later_misses_nothing_before(
+    folder: FolderStore, provider: str
+) -> None:
+    place = Place(folder, [provider])
     listed, bars = place.days[6], place.services._bars
     place.services._bars = lambda n, rows, fault: [  # type: ignore[method-assign]
         each for each in bars(n, rows, fault) if n != 5 or each[0] >= listed
@@ -114,6 +117,7 @@ def test_a_symbol_that_lists_later_misses_nothing_before(folder: FolderStore) ->
     result = place.run()
     assert result.count(SessionStatus.COMPLETE) == len(place.days)
     assert [outcome.unlisted for outcome in result.outcomes[:7]] == [1] * 6 + [0]
+    assert not any("missing" in alert for alert in result.told())
 
 
 @pytest.mark.slow

@@ -167,9 +167,17 @@ class IntakeRun:
             self._outcomes[day] = SessionOutcome(
                 day, SessionStatus.FAILED, reasons=(reason,), may_pass=True
             )
-        outcomes = [self._outcomes[day] for day in sorted(self._outcomes)]
+        outcomes = tuple(
+            self._without_unlisted([self._outcomes[day] for day in sorted(self._outcomes)])
+        )
+        news = [
+            o for o in outcomes if o.session in todo.new and o.status is not SessionStatus.FAILED
+        ]
+        gaps = [gap for outcome in news for gap in outcome.missing]
+        if gaps and len(todo.new) > 1:
+            self._alerts.append(missing_alert(gaps))
         return IntakeResult(
-            tuple(self._without_unlisted(outcomes)),
+            outcomes,
             tuple(dict.fromkeys(self._alerts)),
             {p.name: p.client.calls for p in self._network()},
             self.providers[0].name,
@@ -211,14 +219,10 @@ class IntakeRun:
                 chain.stopped = str(error)
             self._nothing(block, str(error), may_pass=chain.stopped is None)
             return False
-        # A share's other name is not missing, and of a single day gaps are told by symbol: who is
-        # gone for good is not told every day.
+        # Gaps are told by session and symbol: who is gone for good is not told every day.
         named = missing_alert(answer.missing) if answer.missing else None
-        alerts = tuple(alert for alert in answer.alerts if alert != named)
+        answer = replace(answer, alerts=tuple(a for a in answer.alerts if a != named))
         answer = without_other_names(answer, self._followed.symbols, block.sessions)
-        if answer.missing and len(block.sessions) > 1:
-            alerts = (*alerts, missing_alert(answer.missing))
-        answer = replace(answer, alerts=alerts)
         wanted = block.part_of(answer)
         doubts: tuple[str, ...] = ()
         if not self.simulated:
