@@ -19,7 +19,7 @@ JOB = "trading-dev-2025-02-r1-ppo-s1-a0"
 SETTINGS: Mapping[str, str] = {
     "training.algorithms": "[ppo, a2c, sac]",
     "training.seeds": "[0, 1]",
-    "training.slot_steps": "400",
+    "training.slot_steps": "20000",
     "training.hidden": "[4]",
     "training.folds": "2",
 }
