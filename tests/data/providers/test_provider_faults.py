@@ -117,6 +117,7 @@ def test_a_day_over_real_sockets(rate: float) -> None:
     check_against(market, result, names, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["timeout", "reset", "short body", "truncated", "html"])
 def test_each_fault_of_the_wire_over_real_sockets(fault: str) -> None:
     market = small_market(12)
