@@ -62,6 +62,7 @@ def test_so_it_does_many_thousand_times(block: int) -> None:
         assert not found, f"seed {seed}: {found}"
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(runs(most_rows=25))
 def test_a_second_run_is_the_same_to_the_last_digit(one: Run) -> None:
@@ -69,6 +70,7 @@ def test_a_second_run_is_the_same_to_the_last_digit(one: Run) -> None:
     assert repr(engine_tables(one)) == repr(engine_tables(one))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(runs(most_rows=30), st.randoms(use_true_random=False))
 def test_the_order_of_instructions_matters_only_within_a_row_and_symbol(

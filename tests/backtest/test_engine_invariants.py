@@ -74,6 +74,7 @@ def test_no_fill_leaves_its_bar_comes_before_its_decision_or_takes_too_much(one:
             assert quantity <= truncated(share * (0.0 if isnan(volume) else volume) * 1e6, lot)
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(runs(least_rows=20))
 def test_limit_orders_fill_at_their_limit_or_better(one: Run) -> None:
@@ -91,6 +92,7 @@ def without_splits(one: Run) -> Run:
     return replace(one, feed=replace(one.feed, actions=kept))
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(runs(least_rows=20).map(without_splits))
 def test_orders_follow_the_table_of_transitions(one: Run) -> None:
@@ -161,6 +163,7 @@ def with_a_tight_breaker(one: Run) -> Run:
     return replace(one, risk=one.risk.model_copy(update={"max_drawdown": 0.01}))
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(runs(least_rows=30).map(with_a_tight_breaker))
 def test_after_a_halt_no_position_opens_or_grows_until_the_reset(one: Run) -> None:
@@ -229,6 +232,7 @@ def test_profit_is_realised_and_unrealised_less_costs(one: Run) -> None:
     assert slippage == sum(fill[7] for fill in tables["fills"])
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(runs(least_rows=20).map(without_splits))
 def test_round_trips_add_up_to_what_was_realised(one: Run) -> None:

@@ -212,6 +212,7 @@ def refused(tmp_path: Path) -> dict[str, tuple[Path, str]]:
     )
 
 
+@pytest.mark.slow
 def test_the_command_refuses_what_it_cannot_use_before_the_cloud_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

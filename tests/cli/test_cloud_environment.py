@@ -178,6 +178,7 @@ def pointed_elsewhere(
         monkeypatch.setenv(name, value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["production", None])
 @pytest.mark.usefixtures("pointed_elsewhere")
 def test_clients_speak_to_the_cloud_whatever_the_shell_points_at(

@@ -59,6 +59,7 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_a_factor_is_judged_and_reported(run: Run, bars: Path, tmp_path: Path) -> None:
     page, document = tmp_path / "out" / "page.html", tmp_path / "out" / "evaluation.json"
     index = tmp_path / "index.parquet"

@@ -105,6 +105,7 @@ def test_a_proved_release_goes_up(
     assert "staging runs v1.4.0" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "answers", "told"),
     [

@@ -159,6 +159,7 @@ def test_the_key_is_staged_as_it_was_given_and_never_printed(
     assert KEY not in ran.output
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("secrets")
 def test_a_rotation_that_does_not_end_is_a_failure() -> None:
     ran = CliRunner().invoke(app, ["rotate-key", "polygon", "--wait", "1"], input=KEY)

@@ -264,6 +264,7 @@ def test_from_20_to_7000_symbols_is_fine_and_fewer_are_refused() -> None:
 DIRT = st.sampled_from([np.nan, 0.0, -1.0, np.inf, -np.inf, 1e-9, 1e12, 50.0])
 
 
+@pytest.mark.slow
 @hypothesis_settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 47), st.sampled_from(FIELDS), DIRT), max_size=12))
 def test_whatever_comes_in_what_goes_out_is_possible(dirt: list[tuple[int, str, float]]) -> None:

@@ -26,6 +26,7 @@ def days_of(bars: pd.DataFrame) -> list[pd.DataFrame]:
     return [day.reset_index(drop=True) for _, day in bars.groupby("date")]
 
 
+@pytest.mark.slow
 def test_day_by_day_is_all_at_once_before_and_after_the_year_is_written(tmp_path: Path) -> None:
     bars = make_bars(4, date(2024, 1, 2), date(2024, 3, 28))
     daily, bulk = FolderStore(tmp_path / "daily"), Lake(FolderStore(tmp_path / "bulk"))

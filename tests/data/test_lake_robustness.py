@@ -176,6 +176,7 @@ except StoreError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_disk_that_takes_no_more_is_named_and_nothing_is_lost(tmp_path: Path) -> None:
     # A limit on the size of files fails a write halfway, as a full disk does.
     lake = Lake(FolderStore(tmp_path))

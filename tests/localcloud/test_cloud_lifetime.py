@@ -58,6 +58,7 @@ def test_a_card_that_a_killed_cloud_left_is_not_believed(tmp_path: Path) -> None
     assert find_running(tmp_path) is None
 
 
+@pytest.mark.slow
 def test_the_cloud_ends_with_its_parent(tmp_path: Path) -> None:
     script = (
         "import sys, time; sys.path.insert(0, sys.argv[1]); from pathlib import Path; "

@@ -191,6 +191,7 @@ def test_a_failing_program_says_why_in_one_line(
     assert "\n" not in result["error"]
 
 
+@pytest.mark.slow
 def test_a_deployment_that_hangs_is_given_up(url: str, tmp_path: Path) -> None:
     folder = small_program(tmp_path / "program", "import time\ntime.sleep(60)")
     options = ("--program", str(folder), "--timeout", "2")

@@ -93,6 +93,7 @@ def test_an_unknown_time_zone_is_refused() -> None:
         parse_schedule("cron(0 7 * * ? *)", zone="Mars/Olympus", start=START)
 
 
+@pytest.mark.slow
 @given(
     minute=st.integers(0, 59),
     hour=st.integers(0, 23),

@@ -256,6 +256,7 @@ def counted(cloud: CloudContext) -> int:
     return int(found.get("Item", {}).get("n", {"N": "0"})["N"])
 
 
+@pytest.mark.slow
 def test_a_state_machine_names_a_lost_answer_and_tries_again(cloud: CloudContext) -> None:
     arn = create_function(cloud, "save-state", "tasks.save")
     role = make_role(cloud, "machine", "states.amazonaws.com", allow("lambda:InvokeFunction", arn))

@@ -109,6 +109,7 @@ def test_a_decision_that_comes_too_late_says_so(
         decide("2024-02", approved=True, reason="late", resources=asked)
 
 
+@pytest.mark.slow
 def test_a_refused_call_is_no_late_decision(
     asked: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,6 +77,7 @@ def test_a_run_that_was_stopped_or_taken_back_stays_so(resources: Resources, sta
     assert resources.ledger.run_of("2019-12") == ended
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", [None, 1, 3], ids=["none", "older", "newer"])
 def test_another_run_is_left_alone(resources: Resources, run: int | None) -> None:
     if run is not None:

@@ -192,6 +192,7 @@ def test_a_rotation_that_was_overtaken_does_nothing(rotation: Rotation) -> None:
     assert rotation.key() == OLD_KEY
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ['{"key": "canary"}', '"canary"'], ids=["object", "quoted"])
 def test_a_value_that_is_not_the_key_alone_is_refused_without_showing_it(
     rotation: Rotation, value: str

@@ -160,6 +160,7 @@ def test_only_the_last_run_of_a_month_is_in_shadow(resources: Resources) -> None
     assert [record.version for record in in_shadow("2024-01", resources)] == ["old"]
 
 
+@pytest.mark.slow
 def test_a_package_that_was_deleted_by_hand_is_made_again(resources: Resources) -> None:
     first, second = (promoted(resources, month) for month in MONTHS[:2])
     record = resources.ledger.models.read(first.version)

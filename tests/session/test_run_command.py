@@ -105,6 +105,7 @@ def test_a_file_that_grows_is_traded_as_the_backtest_trades_the_whole(
     assert again.json["equity"] == result.equity[-1]
 
 
+@pytest.mark.slow
 def test_the_session_can_be_looked_at_stopped_and_released(run: Run, tmp_path: Path) -> None:
     file = write(tmp_path / "bars.parquet", 40)
     command = ("run", "trend_following", "--bars", str(file), *QUICK, *SETTINGS)

@@ -416,6 +416,7 @@ def test_failures_on_end_suspend_and_what_was_given_is_kept():
         over(strategy)
 
 
+@pytest.mark.slow
 def test_a_hang_in_the_middle_of_a_history_keeps_what_was_given():
     def hangs_on_the_fifth(data):
         if len(strategy.seen) == 5:
@@ -440,6 +441,7 @@ def test_a_panel_that_fails_is_traced_without_a_bar():
     assert traced.failures[0].timestamp is None
 
 
+@pytest.mark.slow
 def test_the_time_out_is_for_each_bar_not_for_all():
     def slow(data):
         time.sleep(0.1)
@@ -448,6 +450,7 @@ def test_the_time_out_is_for_each_bar_not_for_all():
     assert len(over(Scripted(slow), timeout_seconds=2.0)) == 28
 
 
+@pytest.mark.slow
 def test_threads_end_with_the_runner():
     async def asked():
         runner = StrategyRunner()

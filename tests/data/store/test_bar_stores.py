@@ -243,6 +243,7 @@ def test_an_address_that_cannot_be_used_is_not_told_with_its_password(address: s
 values = st.floats(allow_infinity=False, width=64)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), values), max_size=30), st.data())
 def test_laying_over_is_what_a_dictionary_would_do(
     rows: list[tuple[int, int, float]], data: st.DataObject
