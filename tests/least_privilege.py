@@ -81,11 +81,9 @@ def judge_usage(folder: Path, reasons: Sequence[Explanation]) -> tuple[list[str]
     """Return what is wrong with the collected usage, a line each, and the figures in a sentence."""
     usage, expected = load_usage(folder), load_expected(folder)
     found = judge_grants(usage.grants, usage.used, reasons)
-    # What happens only when something is amiss may happen on a slow machine: it is told, no more.
-    met = [e for e in found.stale if any(map(e.covers, usage.grants))]
     wrong = [
         *(f"granted, never used: {g.statement} {g.pattern}" for g in found.unexplained),
-        *(f"explained for nothing: {e.statement} {e.pattern}" for e in found.stale if e not in met),
+        *(f"explained for nothing: {e.statement} {e.pattern}" for e in found.stale),
         *(
             f"refused, expected by no test: {one.action} on {one.resource} to {one.principal}"
             for one in usage.refused
@@ -97,7 +95,6 @@ def judge_usage(folder: Path, reasons: Sequence[Explanation]) -> tuple[list[str]
     return wrong, (
         f"{len(found.used)} of {len(usage.grants)} grants used, {len(found.explained)} explained, "
         f"{len(usage.refused)} refusals, in {len(usage.homes)} homes"
-        + "".join(f"; used although explained: {e.statement} {e.pattern}" for e in met)
     )
 
 
