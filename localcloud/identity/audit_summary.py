@@ -98,8 +98,8 @@ class AuditSummary:
         idle = whole.unused - whole.explained
         return (
             f"{whole.allowed + whole.denied:,} calls decided, {whole.denied:,} refused; of "
-            f"{whole.granted:,} grants {whole.used:,} used, {whole.explained:,} that one machine "
-            f"cannot use, {idle:,} for what has not been run here"
+            f"{whole.granted:,} grants {whole.used:,} used, {whole.explained:,} unused for a "
+            f"written reason, {idle:,} for what has not been run here"
         )
 
 

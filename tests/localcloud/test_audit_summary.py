@@ -75,7 +75,7 @@ def test_every_role_is_told_with_its_grants_and_calls(home: Path) -> None:
     assert found.roles == (rule, score, operator)
     assert found.total == RoleAudit("", allowed=3, denied=1, granted=6, used=2, explained=2)
     assert found.sentence() == (
-        "4 calls decided, 1 refused; of 6 grants 2 used, 2 that one machine cannot use, "
+        "4 calls decided, 1 refused; of 6 grants 2 used, 2 unused for a written reason, "
         "2 for what has not been run here"
     )
 
