@@ -1,6 +1,7 @@
 """`trading up`: the embedded cloud and dashboard, kept up."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -13,7 +14,9 @@ DASHBOARD = SOURCE_ROOT / "streamlit_app" / "app.py"
 
 
 def up(settings: Settings, port: int) -> int:
-    """Run cloud and dashboard until one of them ends or Ctrl-C."""
+    """Run cloud and dashboard until one of them ends, Ctrl-C or SIGTERM."""
+    # Told to stop by a service manager, it takes the dashboard along as on Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     home = Home.from_environment()
     market = home.current() or "simulated"
     with embedded_cloud(
